@@ -1,0 +1,27 @@
+# Shortcuts for people; everything is done by setup.sh and by the makefiles of the parts.
+
+.DEFAULT_GOAL := help
+.PHONY: help all up down test reset bench lint
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+all: up ## the same as up
+
+up: ## install what is missing, build, start the demo
+	@./setup.sh up
+
+down: ## stop the demo; its data stays
+	@./setup.sh down
+
+test: ## run every test on a throw-away cluster
+	@./setup.sh test
+
+reset: ## load the demo database afresh
+	@./setup.sh reset
+
+bench: ## measure against hand-written SQL and against pgbench
+	@bench/run
+
+lint: ## check the shell scripts
+	shellcheck --external-sources --check-sourced setup.sh .ci/run

@@ -1,0 +1,46 @@
+// Prints "PASSED FAILED" for one suite's report: count_tests.mjs gtest|vitest|playwright|tap FILE.
+// Skipped tests count as neither.
+
+import { readFileSync } from "node:fs";
+
+const [format, file] = process.argv.slice(2);
+const text = readFileSync(file, "utf8");
+
+const counters = {
+  gtest() {
+    const { tests, failures, errors = 0, testsuites } = JSON.parse(text);
+    const skipped = testsuites
+      .flatMap((suite) => suite.testsuite)
+      .filter((test) => test.result !== "COMPLETED").length;
+    return [tests - failures - errors - skipped, failures + errors];
+  },
+
+  vitest() {
+    const { numPassedTests, numFailedTests, testResults } = JSON.parse(text);
+    // A file that cannot be loaded fails without a test in it.
+    const broken = testResults.filter(
+      (result) => result.status === "failed" && !result.assertionResults.some((test) => test.status === "failed"),
+    ).length;
+    return [numPassedTests, numFailedTests + broken];
+  },
+
+  playwright() {
+    const { stats, errors = [] } = JSON.parse(text);
+    // A test that passed only when tried again is not counted as passed without a word.
+    return [stats.expected, stats.unexpected + stats.flaky + errors.length];
+  },
+
+  tap() {
+    let passed = 0;
+    let failed = 0;
+    for (const line of text.split("\n")) {
+      const result = /^(not )?ok\b(?!.*#\s*skip\b)/i.exec(line);
+      if (result === null) continue;
+      if (result[1] && !/#\s*todo\b/i.test(line)) failed += 1;
+      else passed += 1;
+    }
+    return [passed, failed];
+  },
+};
+
+console.log(counters[format]().join(" "));

@@ -1,0 +1,92 @@
+# shellcheck shell=bash
+#
+# The demo database: its roles and passwords, and loading the numbered files of
+# sql/one_tenant_per_user in their order.
+
+DEMO_DATABASE=demo
+DEMO_SQL=$ROOT/sql/one_tenant_per_user
+DEMO_OWNER=demo_owner
+DEMO_GATEWAY=demo_gateway
+
+# Loads the demo when it is not there, not whole, or made from other SQL than today's.
+ensure_demo() {
+    ensure_demo_roles
+    if [[ $(demo_loaded_from) == "$(demo_digest)" ]]; then return 0; fi
+    if demo_exists; then
+        step "its SQL has changed: loading the demo database afresh"
+    else
+        step "loading the demo database"
+    fi
+    load_demo
+}
+
+demo_exists() {
+    [[ $(admin_psql -c "select 1 from pg_database where datname = '$DEMO_DATABASE'") == 1 ]]
+}
+
+# The comment on the database is written last, so it also says that the load was completed.
+demo_loaded_from() {
+    admin_psql -c "select substring(shobj_description(oid, 'pg_database') from 'sql ([0-9a-f]+)')
+        from pg_database where datname = '$DEMO_DATABASE'"
+}
+
+demo_digest() {
+    local extension
+    extension=$("$PG_BIN/pg_config" --sharedir)/extension
+    { digest_of "$DEMO_SQL"; cat "$extension"/tenancy*.sql "$extension/tenancy.control"; } |
+        sha256sum | cut -c1-16
+}
+
+# Roles belong to the cluster and outlive the database. Their passwords go to psql through
+# its standard input: a command line could be read by every user of the machine.
+ensure_demo_roles() {
+    local role
+    local -a roles=("$DEMO_OWNER" "$DEMO_GATEWAY")
+    [[ $INSTANCE_KIND != test ]] || roles+=(postgres)
+    admin_psql -f "$DEMO_SQL/00_roles.sql"
+    for role in "${roles[@]}"; do
+        ensure_secret "$role"
+    done
+    {
+        # Nor may they reach the server's log, should a statement fail.
+        printf 'set log_statement = none;\nset log_min_error_statement = panic;\n'
+        for role in "${roles[@]}"; do
+            printf "alter role %s password '%s';\n" "$role" "$(cat "$INSTANCE_SECRETS/$role")"
+        done
+    } | admin_psql
+    write_pgpass "${roles[@]}"
+}
+
+load_demo() {
+    local file
+    # Connections of a running gateway are ended; it makes new ones by itself.
+    admin_psql -c "drop database if exists $DEMO_DATABASE with (force)"
+    admin_psql -c "create database $DEMO_DATABASE owner $DEMO_OWNER
+        template template0 encoding 'UTF8' lc_collate 'C.UTF-8' lc_ctype 'C.UTF-8'"
+    admin_psql -d "$DEMO_DATABASE" --single-transaction -f "$DEMO_SQL/10_database.sql"
+    for file in "$DEMO_SQL"/[2-9]?_*.sql; do
+        demo_psql --single-transaction -f "$file" >"$INSTANCE_LOG/demo.log" 2>&1 || {
+            cat "$INSTANCE_LOG/demo.log" >&2
+            die "the demo could not be loaded: $file"
+        }
+    done
+    admin_psql -c "comment on database $DEMO_DATABASE is
+        'pgtenancy demo: one tenant per user (sql $(demo_digest))'"
+}
+
+# The environment for libpq's tools: the demo as its owner.
+demo_environment() {
+    export PGHOST=127.0.0.1 PGPORT=$PG_PORT PGDATABASE=$DEMO_DATABASE PGUSER=$DEMO_OWNER
+    export PGPASSFILE=$INSTANCE_SECRETS/pgpass
+}
+
+# psql as the demo's owner, for scripts.
+demo_psql() {
+    (demo_environment && exec "$PG_BIN/psql" -X -q -v ON_ERROR_STOP=1 "$@")
+}
+
+# The gateway's connection string; it names the file with the password (default: ours).
+gateway_url() {
+    printf 'postgresql://%s@127.0.0.1:%s/%s?passfile=%s' "$DEMO_GATEWAY" "$PG_PORT" \
+        "$DEMO_DATABASE" "$(uri_encode "${1:-$INSTANCE_SECRETS/pgpass}")"
+}

@@ -1,0 +1,88 @@
+# shellcheck shell=bash
+#
+# The Debian packages that this project needs, and their installation when one is missing.
+# Installing must not leave a running server behind: a machine without PostgreSQL would get
+# a "main" cluster as a service, and that is not ours to create.
+
+PACKAGES_UP=(
+    ca-certificates curl
+    g++ make cmake pkg-config
+    "postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR" libpq-dev
+    libcpp-httplib-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libssl-dev libcrypt-dev zlib1g-dev
+    libgtest-dev
+)
+PACKAGES_TEST=(
+    pgtap libtap-parser-sourcehandler-pgtap-perl
+    chromium
+)
+
+CREATECLUSTER_DIR=/etc/postgresql-common/createcluster.d
+CREATECLUSTER_DROPIN=$CREATECLUSTER_DIR/zz-pgtenancy-no-main-cluster.conf
+
+# ensure_packages NAME…: installs those that are missing; runs apt only then.
+ensure_packages() {
+    local -a missing=()
+    local name
+    for name in "$@"; do
+        package_installed "$name" || missing+=("$name")
+    done
+    ((${#missing[@]})) || return 0
+
+    [[ -x /usr/bin/apt-get ]] ||
+        die "these Debian packages are missing and there is no apt-get: ${missing[*]}"
+    step "installing packages: ${missing[*]}"
+    # Ask for the password here, in the open, rather than in the middle of logged output.
+    am_root || as_root true
+    logged apt-update apt_get update
+    if needs_quiet_postgres; then
+        package_installed postgresql-common ||
+            logged apt-postgresql-common apt_get install postgresql-common
+        forbid_main_cluster
+        logged apt-install apt_get install "${missing[@]}"
+        allow_main_cluster
+    else
+        logged apt-install apt_get install "${missing[@]}"
+    fi
+}
+
+package_installed() {
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+apt_get() {
+    # The variables must reach apt through sudo as well, hence env. Waiting for another
+    # apt beats failing beside an unattended upgrade.
+    as_root env DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none \
+        apt-get -y -q -o DPkg::Lock::Timeout=300 --no-install-recommends "$@" </dev/null
+}
+
+# True when no server of this version is there yet, so that installing one would create a cluster.
+needs_quiet_postgres() {
+    ! package_installed "postgresql-$PG_MAJOR"
+}
+
+# A file of our own beside postgresql-common's configuration: nothing of the machine's is
+# edited, and taking the file away puts everything back as it was.
+forbid_main_cluster() {
+    local shown
+    CREATECLUSTER_DIR_WAS_MISSING=
+    [[ -d $CREATECLUSTER_DIR ]] || CREATECLUSTER_DIR_WAS_MISSING=yes
+    on_exit allow_main_cluster
+    as_root mkdir -p "$CREATECLUSTER_DIR"
+    as_root tee "$CREATECLUSTER_DROPIN" >/dev/null <<'CONF'
+# Only there while pgtenancy's setup.sh installs PostgreSQL; see its scripts/packages.sh.
+create_main_cluster = false
+CONF
+    shown=$(pg_conftool /etc/postgresql-common/createcluster.conf show -bs create_main_cluster || true)
+    [[ $shown == off ]] ||
+        die "could not keep postgresql-$PG_MAJOR from creating and starting a cluster named main.
+Add the line  include_dir '$CREATECLUSTER_DIR'  to /etc/postgresql-common/createcluster.conf, or install postgresql-$PG_MAJOR yourself."
+}
+
+allow_main_cluster() {
+    [[ -e $CREATECLUSTER_DROPIN ]] || return 0
+    as_root rm -f "$CREATECLUSTER_DROPIN"
+    if [[ $CREATECLUSTER_DIR_WAS_MISSING ]]; then
+        as_root rmdir --ignore-fail-on-non-empty "$CREATECLUSTER_DIR"
+    fi
+}

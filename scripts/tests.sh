@@ -1,0 +1,226 @@
+# shellcheck shell=bash
+#
+# `test`: every suite on a cluster, a gateway and ports of its own, which are gone afterwards.
+# Each run has a folder in /tmp (short, for the socket) with a lock on it for as long as the
+# run lives; what a killed run left is found by its lock being free, and cleared away.
+
+TEST_LOCK_FD=7
+TEST_LIVE=$VAR/test/live
+SUITE_SECONDS=420
+
+cmd_test() {
+    [[ $# -eq 0 ]] || die "test takes no arguments"
+    TEST_COUNTS=
+    on_exit say_counts
+    prepare_var
+    ensure_packages "${PACKAGES_UP[@]}" "${PACKAGES_TEST[@]}"
+    ensure_node
+    build_all
+    exclusive_lock 8 "$VAR/build.lock" build
+    build_tests
+    exec 8>&-
+
+    clear_stale_tests
+    instance_of_test
+    on_exit end_test
+    step "starting a throw-away cluster and gateway"
+    ensure_cluster
+    ensure_demo
+    make_pgtap_database
+    ensure_gateway
+    write_server_commands
+    test_environment
+
+    PASSED=0
+    FAILED=0
+    run_suites
+    if ((FAILED)); then
+        TEST_KEEPS_LOGS=yes
+        say "the logs are in ${TEST_RESULTS#"$ROOT/"}"
+    fi
+    TEST_COUNTS="$PASSED passed, $FAILED failed"
+    ((FAILED == 0))
+}
+
+# The last line of every run, also of one that never came to its suites.
+say_counts() { say "${TEST_COUNTS:-0 passed, 1 failed}"; }
+
+build_tests() {
+    npm_ci "$E2E_DIR"
+    step "building the extension's unit tests"
+    # Built here, under the lock. If that fails, the suite will say so.
+    make -C "$EXTENSION_DIR" build/core_test PG_CONFIG="$PG_BIN/pg_config" \
+        >"$VAR/log/build-core-test.log" 2>&1 || true
+}
+
+instance_of_test() {
+    INSTANCE_KIND="test"
+    INSTANCE=$(mktemp -d /tmp/pgt-test.XXXXXX)
+    chmod 711 "$INSTANCE"
+    eval "exec $TEST_LOCK_FD>\"\$INSTANCE/lock\""
+    flock "$TEST_LOCK_FD"
+    mkdir -p "$TEST_LIVE"
+    ln -s "$INSTANCE" "$TEST_LIVE/$(basename "$INSTANCE")"
+    use_test_folder "$INSTANCE"
+    TEST_RESULTS=$VAR/test/$(date +%Y%m%d-%H%M%S)-${INSTANCE##*.}
+    TEST_KEEPS_LOGS=
+    SUITE_PID=
+    mkdir -p "$TEST_RESULTS"
+    mkdir -m 700 "$INSTANCE_SECRETS" "$INSTANCE_LOG" "$INSTANCE_RUN"
+    make_server_folder "$INSTANCE_SOCKET"
+}
+
+use_test_folder() {
+    INSTANCE=$1
+    INSTANCE_SOCKET=$1/socket
+    INSTANCE_SECRETS=$1/secrets
+    INSTANCE_LOG=$1/log
+    INSTANCE_RUN=$1/run
+}
+
+# However the run ends: no process, no folder, and logs only when they tell of a failure.
+end_test() {
+    if [[ $SUITE_PID ]]; then
+        kill -TERM "$SUITE_PID" 2>/dev/null
+        wait "$SUITE_PID" 2>/dev/null
+        SUITE_PID=
+    fi
+    [[ -d $INSTANCE ]] || return 0
+    clear_test_folder
+    if [[ $TEST_KEEPS_LOGS ]]; then
+        # Ten failures back is far enough.
+        find "$VAR/test" -mindepth 1 -maxdepth 1 -type d -name '2*' | sort -r | tail -n +11 | xargs -r rm -rf
+    else
+        rm -rf "$TEST_RESULTS"
+    fi
+}
+
+clear_test_folder() {
+    stop_gateway
+    stop_cluster immediate
+    if [[ -n ${TEST_RESULTS:-} && -d $TEST_RESULTS && -d $INSTANCE_LOG ]]; then
+        cp "$INSTANCE_LOG"/*.log "$TEST_RESULTS/" 2>/dev/null
+    fi
+    rm -f "$TEST_LIVE/$(basename "$INSTANCE")"
+    rm -rf "$INSTANCE"
+}
+
+clear_stale_tests() {
+    local link folder
+    for link in "$TEST_LIVE"/*; do
+        [[ -L $link ]] || continue
+        folder=$(readlink "$link")
+        if [[ ! -d $folder ]]; then
+            rm -f "$link"
+            continue
+        fi
+        # In a process of its own, which holds the lock of the dead run while it clears up.
+        (
+            trap - EXIT
+            exec 7>>"$folder/lock"
+            flock -n 7 || exit 0
+            INSTANCE_KIND="test"
+            use_test_folder "$folder"
+            clear_test_folder
+        )
+    done
+}
+
+make_pgtap_database() {
+    admin_psql -c 'create database pgtap template template0'
+    admin_psql -d pgtap -c 'create extension pgtap'
+}
+
+# One word each, so that a suite can run them with or without a shell. Their output goes to
+# the server's log: the server keeps the descriptors, and a caller reading a pipe would wait for ever.
+write_server_commands() {
+    local name
+    local -a become=()
+    mkdir -p "$INSTANCE/bin"
+    if am_root; then become=(runuser -u postgres --); fi
+    for name in restart stop start; do
+        {
+            printf '#!/bin/sh\ncd /\nexec'
+            printf ' %q' "${become[@]}" "$PG_BIN/pg_ctl" -D "$INSTANCE/data" -w -t 60 "$name"
+            [[ $name == start ]] || printf ' -m fast'
+            printf ' >>%q 2>&1 </dev/null\n' "$INSTANCE_LOG/postgres.log"
+        } >"$INSTANCE/bin/pg_$name"
+        chmod 755 "$INSTANCE/bin/pg_$name"
+    done
+}
+
+test_environment() {
+    export PGHOST=127.0.0.1 PGPORT=$PG_PORT PGUSER=postgres PGDATABASE=$DEMO_DATABASE
+    export PGPASSFILE=$INSTANCE_SECRETS/pgpass
+    export TENANCY_URL=http://127.0.0.1:$GATEWAY_PORT
+    TENANCY_GATEWAY_URL=$(gateway_url)
+    export TENANCY_GATEWAY_URL
+    export TENANCY_TEST_PG_RESTART=$INSTANCE/bin/pg_restart
+    export TENANCY_TEST_PG_STOP=$INSTANCE/bin/pg_stop
+    export TENANCY_TEST_PG_START=$INSTANCE/bin/pg_start
+    # The program under test, for suites that start one of their own.
+    export TENANCY_GATEWAY_BIN=$INSTANCE/app/tenancy-gateway
+}
+
+run_suites() {
+    local results=$TEST_RESULTS
+    suite extension-core gtest "$results/extension-core.json" \
+        env GTEST_OUTPUT="json:$results/extension-core.json" \
+        make -C "$EXTENSION_DIR" core-test PG_CONFIG="$PG_BIN/pg_config"
+    suite gateway-unit gtest "$results/gateway-unit.json" \
+        env GTEST_OUTPUT="json:$results/gateway-unit.json" "$GATEWAY_BUILD/gateway_tests"
+    suite page-unit vitest "$results/page-unit.json" \
+        npm --prefix "$PAGE_DIR" test -- --reporter=default --reporter=json --outputFile.json="$results/page-unit.json"
+    suite pgtap tap "$results/pgtap.log" pgtap_suite
+    suite e2e playwright "$results/e2e.json" e2e_suite
+}
+
+# .sql files are pgTAP; .sh files print TAP themselves (restarts, several connections).
+pgtap_suite() {
+    local status=0
+    local -a sql scripts
+    shopt -s nullglob
+    sql=("$ROOT"/tests_pgtap/[0-9]*.sql)
+    scripts=("$ROOT"/tests_pgtap/[0-9]*.sh)
+    cd "$ROOT/tests_pgtap" || return
+    export PGDATABASE=pgtap
+    ((${#sql[@]} == 0)) || pg_prove --verbose "${sql[@]}" || status=1
+    ((${#scripts[@]} == 0)) || prove --verbose --exec bash "${scripts[@]}" || status=1
+    return "$status"
+}
+
+e2e_suite() {
+    cd "$E2E_DIR" || return
+    export PLAYWRIGHT_JSON_OUTPUT_NAME=$TEST_RESULTS/e2e.json
+    exec node_modules/.bin/playwright test --reporter=list,json --output="$TEST_RESULTS/e2e"
+}
+
+# suite NAME FORMAT COUNTS COMMAND…: runs the command with its output in a log, adds its counts.
+# A suite that cannot start, dies, or runs nothing counts as one failure: silence is not success.
+suite() {
+    local name=$1 format=$2 counts=$3 log=$TEST_RESULTS/$1.log
+    local status=0 passed failed seconds=$SECONDS
+    shift 3
+    # In the background, so that Ctrl-C reaches this shell at once and it can end the suite:
+    # `timeout` gives the suite a process group and hands signals on to all of it.
+    export -f pgtap_suite e2e_suite
+    export ROOT TEST_RESULTS E2E_DIR
+    timeout --kill-after=10 "$SUITE_SECONDS" bash -c '"$@"' suite "$@" >"$log" 2>&1 </dev/null 7>&- &
+    SUITE_PID=$!
+    wait "$SUITE_PID" || status=$?
+    SUITE_PID=
+    read -r passed failed < <(node "$ROOT/scripts/count_tests.mjs" "$format" "$counts" 2>>"$log" || echo 0 0)
+    if ((status == 124)); then
+        printf 'ended after %s seconds\n' "$SUITE_SECONDS" >>"$log"
+    fi
+    if ((failed == 0 && (status != 0 || passed == 0))); then
+        printf 'exit status %s with %s tests passed and none failed\n' "$status" "$passed" >>"$log"
+        failed=1
+    fi
+    if ((failed)); then
+        tail -n 80 "$log"
+    fi
+    printf '%-15s %4d passed %4d failed  (%d s)\n' "$name" "$passed" "$failed" $((SECONDS - seconds))
+    PASSED=$((PASSED + passed))
+    FAILED=$((FAILED + failed))
+}
