@@ -1,0 +1,62 @@
+-- Where the application's accounts and memberships are.
+
+create table tenancy.directory (
+  singleton boolean not null default true constraint directory_pkey primary key
+    constraint directory_has_one_row check (singleton),
+  accounts regclass not null,
+  memberships regclass not null
+);
+comment on table tenancy.directory is 'the two views that show the application''s accounts and memberships; written by tenancy.use_directory()';
+comment on column tenancy.directory.singleton is 'there is one row at most';
+comment on column tenancy.directory.accounts is 'view: user_id, user_name, password_hash, is_admin, optionally disabled';
+comment on column tenancy.directory.memberships is 'view: user_id, tenant_id, tenant_name, optionally role';
+revoke all on tenancy.directory from public;
+select pg_catalog.pg_extension_config_dump('tenancy.directory', '');
+
+create function tenancy.directory_changed() returns trigger
+  language c as 'MODULE_PATHNAME', 'tenancy_directory_changed';
+comment on function tenancy.directory_changed() is 'internal: makes every session ask the changed directory';
+revoke execute on function tenancy.directory_changed() from public;
+
+create trigger directory_changed
+  after insert or update or delete or truncate on tenancy.directory
+  for each statement execute function tenancy.directory_changed();
+
+create function tenancy.probe_directory() returns void
+  language c volatile parallel unsafe as 'MODULE_PATHNAME', 'tenancy_probe_directory';
+comment on function tenancy.probe_directory() is 'internal: asks the directory once, so that one that cannot work is refused';
+revoke execute on function tenancy.probe_directory() from public;
+
+create function tenancy.use_directory(accounts regclass, memberships regclass) returns void
+  language plpgsql volatile parallel unsafe
+  security definer set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  foreign_view text;
+begin
+  if accounts is null or memberships is null then
+    raise exception using
+      errcode = 'null_value_not_allowed',
+      message = 'a directory needs an accounts view and a memberships view';
+  end if;
+  -- The views are asked as their owner: nobody may lend somebody else's eyes to the sign-in.
+  select c.oid::regclass::text into foreign_view
+    from pg_class c
+   where c.oid in (accounts, memberships) and not pg_has_role(session_user, c.relowner, 'member')
+   limit 1;
+  if found then
+    raise exception using
+      errcode = 'insufficient_privilege',
+      message = format('must be owner of view %s', foreign_view),
+      hint = 'Call tenancy.use_directory() as the owner of both views.';
+  end if;
+  insert into tenancy.directory as d (accounts, memberships)
+  values (use_directory.accounts, use_directory.memberships)
+  on conflict (singleton) do update set accounts = excluded.accounts, memberships = excluded.memberships;
+  perform tenancy.probe_directory();
+end
+$function$;
+comment on function tenancy.use_directory(regclass, regclass) is
+  'registers the views of accounts and memberships that sign-in asks; refused when they cannot work';
+revoke execute on function tenancy.use_directory(regclass, regclass) from public;
+grant execute on function tenancy.use_directory(regclass, regclass) to pg_database_owner;

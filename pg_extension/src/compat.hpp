@@ -1,0 +1,51 @@
+// Every test of PG_VERSION_NUM in the project. Included by pg_prelude.hpp alone.
+#pragma once
+
+#if PG_VERSION_NUM < 140000
+#error "tenancy needs PostgreSQL 14 or newer: the fixed names of built-in functions begin there"
+#endif
+
+#include <cstdlib>
+
+namespace tenancy::compat {
+
+// The memory of a setting's "extra": malloc until 15, the server's own allocator since 16. Null when there is none.
+inline void *guc_allocate(std::size_t size)
+{
+#if PG_VERSION_NUM >= 160000
+    return guc_malloc(LOG, size);
+#else
+    return std::malloc(size);
+#endif
+}
+
+// No other extension or role setting may make up settings under our prefix.
+inline void reserve_setting_prefix(const char *prefix)
+{
+#if PG_VERSION_NUM >= 150000
+    MarkGUCPrefixReserved(prefix);
+#else
+    EmitWarningsOnPlaceholders(prefix);
+#endif
+}
+
+// May the member become the role with SET ROLE?
+inline bool may_set_role(Oid member, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+    return member_can_set_role(member, role);
+#else
+    return is_member_of_role(member, role);
+#endif
+}
+
+inline bool owns_database(Oid database, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+    return object_ownercheck(DatabaseRelationId, database, role);
+#else
+    return pg_database_ownercheck(database, role);
+#endif
+}
+
+} // namespace tenancy::compat

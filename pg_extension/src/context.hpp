@@ -1,0 +1,35 @@
+// The tenant context: user, tenant and access of one transaction. The truth lives in settings that only enter()
+// can write (tenancy.user_id, tenancy.tenant_id, tenancy.session_id, tenancy.bypass), all set LOCAL: Postgres
+// itself ends them at commit and rollback, restores them at ROLLBACK TO SAVEPOINT and copies them to parallel
+// workers. A static beside them would be wrong in all three cases; do not add one.
+#pragma once
+
+namespace tenancy::context {
+
+// Plain values, copied by enter(). Null means "not set".
+struct Identity {
+    const char *user_id;    // never null
+    const char *tenant_id;  // null: no tenant chosen yet, or a bypass
+    const char *session_id; // null: a context without a session
+    bool bypass;            // may see all tenants
+};
+
+void define_settings();
+
+// True while this transaction has a context, a bypass included.
+bool attached();
+
+// Null where not set.
+const char *user_id();
+const char *tenant_id();
+const char *session_id();
+bool bypassing();
+
+// Sets the context and the role (tenancy_user or tenancy_admin) to the end of the transaction.
+// Errors: 25001 already attached, 42501 the login role may not act as that role. May throw PgError.
+void enter(const Identity &identity);
+
+// 25001 unless the transaction is without a context.
+void require_detached();
+
+} // namespace tenancy::context

@@ -1,0 +1,377 @@
+#include "directory.hpp"
+
+#include "guard.hpp"
+#include "identity_switch.hpp"
+
+extern "C" {
+#include "commands/trigger.h"
+#include "lib/stringinfo.h"
+}
+
+namespace tenancy::directory {
+
+namespace {
+
+constexpr int most_tenants = 1000;
+
+// Prepared once per backend and kept until the registration or one of the views changes.
+struct Prepared {
+    bool complete; // all plans below are there
+    bool outdated; // something they stand on has changed since
+    Oid registry;  // tenancy.directory
+    Oid accounts;
+    Oid memberships;
+    Oid owner;
+    SPIPlanPtr by_name;
+    SPIPlanPtr by_id;
+    SPIPlanPtr decoy;
+    SPIPlanPtr tenants;
+    SPIPlanPtr standing;
+};
+
+Prepared prepared;
+
+void forget(Datum, Oid relation)
+{
+    if (relation == InvalidOid || relation == prepared.registry || relation == prepared.accounts ||
+        relation == prepared.memberships)
+        prepared.outdated = true;
+}
+
+Oid registry_oid()
+{
+    return get_relname_relid("directory", get_namespace_oid("tenancy", false));
+}
+
+struct Registration {
+    Oid accounts;
+    Oid memberships;
+};
+
+Registration read_registration(Oid registry)
+{
+    constexpr AttrNumber accounts_column = 2;
+    constexpr AttrNumber memberships_column = 3;
+
+    Registration result{InvalidOid, InvalidOid};
+    Relation relation = table_open(registry, AccessShareLock);
+    Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+    SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, snapshot, 0, nullptr);
+    HeapTuple tuple = systable_getnext(scan);
+    if (HeapTupleIsValid(tuple)) {
+        bool is_null;
+        TupleDesc shape = RelationGetDescr(relation);
+        result.accounts = DatumGetObjectId(heap_getattr(tuple, accounts_column, shape, &is_null));
+        result.memberships = DatumGetObjectId(heap_getattr(tuple, memberships_column, shape, &is_null));
+    }
+    systable_endscan(scan);
+    UnregisterSnapshot(snapshot);
+    table_close(relation, AccessShareLock);
+    return result;
+}
+
+[[noreturn]] void refuse_column(const char *view, const char *column, const char *wanted)
+{
+    ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                    errmsg("column \"%s\" of directory view \"%s\" is not of type %s", column, view, wanted),
+                    errhint("Cast it in the view.")));
+    pg_unreachable();
+}
+
+Oid column_type(Oid view, const char *column, bool optional)
+{
+    const AttrNumber number = get_attnum(view, column);
+    if (number == InvalidAttrNumber) {
+        if (optional)
+            return InvalidOid;
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_COLUMN),
+                 errmsg("directory view \"%s\" has no column \"%s\"", get_rel_name(view), column),
+                 errhint("Accounts need user_id, user_name, password_hash, is_admin; memberships need user_id, "
+                         "tenant_id, tenant_name.")));
+    }
+    return get_atttype(view, number);
+}
+
+void require_text(Oid view, const char *column)
+{
+    const Oid type = column_type(view, column, false);
+    if (type != TEXTOID && type != VARCHAROID)
+        refuse_column(get_rel_name(view), column, "text");
+}
+
+bool has_boolean(Oid view, const char *column, bool optional)
+{
+    const Oid type = column_type(view, column, optional);
+    if (type != InvalidOid && type != BOOLOID)
+        refuse_column(get_rel_name(view), column, "boolean");
+    return type != InvalidOid;
+}
+
+// The type's name, spelled so that no search_path can give it another meaning.
+const char *identifier_type(Oid view, const char *column)
+{
+    switch (column_type(view, column, false)) {
+    case INT4OID:
+    case INT8OID:
+        return "pg_catalog.int8";
+    case UUIDOID:
+        return "pg_catalog.uuid";
+    case TEXTOID:
+    case VARCHAROID:
+        return "pg_catalog.text";
+    default:
+        refuse_column(get_rel_name(view), column, "bigint, integer, uuid or text");
+    }
+}
+
+Oid require_view(Oid view, const char *what)
+{
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(view));
+    if (!HeapTupleIsValid(tuple))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("the directory's %s view is gone", what),
+                        errhint("Make it again and call tenancy.use_directory().")));
+    auto *form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
+    const Oid owner = form->relowner;
+    if (form->relkind != RELKIND_VIEW)
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not a view", NameStr(form->relname)),
+                        errhint("Give tenancy.use_directory() two views with the fixed column names.")));
+    ReleaseSysCache(tuple);
+    return owner;
+}
+
+const char *qualified(Oid relation)
+{
+    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation));
+}
+
+void prepare(SPIPlanPtr *slot, int count, const char *format, ...) pg_attribute_printf(3, 4);
+
+void prepare(SPIPlanPtr *slot, int count, const char *format, ...)
+{
+    StringInfoData sql;
+    initStringInfo(&sql);
+    for (;;) {
+        va_list arguments;
+        va_start(arguments, format);
+        const int needed = appendStringInfoVA(&sql, format, arguments);
+        va_end(arguments);
+        if (needed == 0)
+            break;
+        enlargeStringInfo(&sql, needed);
+    }
+    Oid types[2] = {TEXTOID, TEXTOID};
+    SPIPlanPtr plan = SPI_prepare(sql.data, count, types);
+    if (plan == nullptr || SPI_keepplan(plan) != 0)
+        elog(ERROR, "could not prepare a directory query: %s", SPI_result_code_string(SPI_result));
+    if (*slot != nullptr)
+        SPI_freeplan(*slot);
+    *slot = plan;
+}
+
+// Between SPI_connect and SPI_finish, as the views' owner.
+void prepare_all(Oid accounts, Oid memberships)
+{
+    const char *account_type = identifier_type(accounts, "user_id");
+    const char *member_type = identifier_type(memberships, "user_id");
+    const char *tenant_type = identifier_type(memberships, "tenant_id");
+    const char *disabled = has_boolean(accounts, "disabled", true) ? "coalesce(a.disabled, false)" : "false";
+    const char *role = column_type(memberships, "role", true) != InvalidOid ? ", 'role', m.role" : "";
+    const char *from_accounts = qualified(accounts);
+    const char *from_memberships = qualified(memberships);
+    has_boolean(accounts, "is_admin", false);
+    require_text(accounts, "user_name");
+    require_text(accounts, "password_hash");
+    require_text(memberships, "tenant_name");
+
+    const char *account_columns = psprintf("a.user_id::pg_catalog.text, a.user_name::pg_catalog.text, "
+                                           "a.password_hash::pg_catalog.text, coalesce(a.is_admin, false), %s",
+                                           disabled);
+    prepare(&prepared.by_name, 1, "select %s from %s a where a.user_name OPERATOR(pg_catalog.=) $1 limit 2",
+            account_columns, from_accounts);
+    prepare(&prepared.by_id, 1, "select %s from %s a where a.user_id OPERATOR(pg_catalog.=) $1::%s limit 1",
+            account_columns, from_accounts, account_type);
+    prepare(&prepared.decoy, 0,
+            "select a.password_hash::pg_catalog.text from %s a where a.password_hash is not null limit 1",
+            from_accounts);
+    prepare(&prepared.tenants, 1,
+            "select pg_catalog.count(*), pg_catalog.min(t.id), "
+            "coalesce(pg_catalog.jsonb_agg(t.entry order by t.name, t.id), '[]'::pg_catalog.jsonb) "
+            "from (select m.tenant_id::pg_catalog.text as id, m.tenant_name::pg_catalog.text as name, "
+            "pg_catalog.jsonb_build_object('id', m.tenant_id::pg_catalog.text, 'name', m.tenant_name%s) as entry "
+            "from %s m where m.user_id OPERATOR(pg_catalog.=) $1::%s order by 2, 1 limit %d) t",
+            role, from_memberships, member_type, most_tenants);
+    prepare(&prepared.standing, 2,
+            "select coalesce(a.is_admin, false), %s, $2 is null or exists (select from %s m where m.user_id "
+            "OPERATOR(pg_catalog.=) $1::%s and m.tenant_id OPERATOR(pg_catalog.=) $2::%s) "
+            "from %s a where a.user_id OPERATOR(pg_catalog.=) $1::%s limit 1",
+            disabled, from_memberships, member_type, tenant_type, from_accounts, account_type);
+}
+
+constexpr int reading_flags = SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS;
+
+void load()
+{
+    const Oid registry = registry_oid();
+    const Registration registration = read_registration(registry);
+    if (!OidIsValid(registration.accounts))
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("no directory is registered"),
+                        errhint("Call tenancy.use_directory(accounts, memberships) as the owner of the database.")));
+
+    const Oid owner = require_view(registration.accounts, "accounts");
+    if (require_view(registration.memberships, "memberships") != owner)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION), errmsg("the directory's views have two owners"),
+                        errhint("Give both views the same owner with ALTER VIEW … OWNER TO.")));
+
+    // A change that arrives while the queries are being prepared marks them outdated for the next question.
+    prepared.complete = false;
+    prepared.outdated = false;
+    prepared.registry = registry;
+    prepared.accounts = registration.accounts;
+    prepared.memberships = registration.memberships;
+    prepared.owner = owner;
+
+    const Caller caller = become(owner, reading_flags);
+    prepare_all(registration.accounts, registration.memberships);
+    become_again(caller);
+    prepared.complete = true;
+}
+
+using Plan = SPIPlanPtr Prepared::*;
+
+// Runs a prepared question and leaves the answer in SPI_tuptable; the caller is connected to SPI.
+void ask(Plan plan, const char *first, const char *second)
+{
+    if (!prepared.complete || prepared.outdated)
+        load();
+
+    Datum values[2] = {PointerGetDatum(nullptr), PointerGetDatum(nullptr)};
+    char nulls[2] = {'n', 'n'};
+    if (first != nullptr) {
+        values[0] = CStringGetTextDatum(first);
+        nulls[0] = ' ';
+    }
+    if (second != nullptr) {
+        values[1] = CStringGetTextDatum(second);
+        nulls[1] = ' ';
+    }
+    const Caller caller = become(prepared.owner, reading_flags);
+    // The latest snapshot, whatever the isolation level: an account disabled a moment ago is disabled.
+    const int code = SPI_execute_snapshot(prepared.*plan, values, nulls, GetLatestSnapshot(), InvalidSnapshot, true,
+                                          false, 0);
+    become_again(caller);
+    if (code != SPI_OK_SELECT)
+        elog(ERROR, "could not ask the directory: %s", SPI_result_code_string(code));
+}
+
+Datum cell(int column, bool *is_null)
+{
+    return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, is_null);
+}
+
+bool flag(int column)
+{
+    bool is_null;
+    const Datum value = cell(column, &is_null);
+    return !is_null && DatumGetBool(value);
+}
+
+// A text cell, copied to memory that outlives SPI_finish. Null for NULL.
+char *text_cell(int column)
+{
+    bool is_null;
+    const Datum value = cell(column, &is_null);
+    if (is_null)
+        return nullptr;
+    const text *packed = DatumGetTextPP(value);
+    const int length = VARSIZE_ANY_EXHDR(packed);
+    auto *copy = static_cast<char *>(SPI_palloc(static_cast<Size>(length) + 1));
+    memcpy(copy, VARDATA_ANY(packed), static_cast<size_t>(length));
+    copy[length] = '\0';
+    return copy;
+}
+
+Account ask_account(Plan plan, const char *key)
+{
+    Account account{};
+    SPI_connect();
+    ask(plan, key, nullptr);
+    if (SPI_processed > 0) {
+        account.user_id = text_cell(1);
+        account.user_name = text_cell(2);
+        account.password_hash = text_cell(3);
+        account.is_admin = flag(4);
+        account.disabled = flag(5);
+        account.ambiguous = SPI_processed > 1;
+    }
+    SPI_finish();
+    return account;
+}
+
+} // namespace
+
+void init() { CacheRegisterRelcacheCallback(forget, PointerGetDatum(nullptr)); }
+
+Account account_by_name(const char *user_name) { return ask_account(&Prepared::by_name, user_name); }
+Account account_by_id(const char *user_id) { return ask_account(&Prepared::by_id, user_id); }
+
+char *decoy_hash()
+{
+    SPI_connect();
+    ask(&Prepared::decoy, nullptr, nullptr);
+    char *hash = SPI_processed > 0 ? text_cell(1) : nullptr;
+    SPI_finish();
+    return hash;
+}
+
+Memberships memberships_of(const char *user_id)
+{
+    Memberships result{};
+    bool is_null;
+    SPI_connect();
+    ask(&Prepared::tenants, user_id, nullptr);
+    result.count = static_cast<int>(DatumGetInt64(cell(1, &is_null)));
+    if (result.count == 1)
+        result.only_tenant = text_cell(2);
+    const Jsonb *tenants = DatumGetJsonbP(cell(3, &is_null));
+    result.tenants = static_cast<Jsonb *>(SPI_palloc(VARSIZE(tenants)));
+    memcpy(result.tenants, tenants, VARSIZE(tenants));
+    SPI_finish();
+    return result;
+}
+
+Standing standing_of(const char *user_id, const char *tenant_id_or_null)
+{
+    Standing result{};
+    SPI_connect();
+    ask(&Prepared::standing, user_id, tenant_id_or_null);
+    if (SPI_processed > 0) {
+        result.is_admin = flag(1);
+        result.active = !flag(2);
+        result.member = flag(3);
+    }
+    SPI_finish();
+    return result;
+}
+
+} // namespace tenancy::directory
+
+using namespace tenancy;
+
+// Statement trigger on tenancy.directory: tells every backend to prepare its questions anew.
+TENANCY_FUNCTION(tenancy_directory_changed)
+{
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("tenancy.directory_changed() can only be called as a trigger")));
+    CacheInvalidateRelcache(reinterpret_cast<TriggerData *>(fcinfo->context)->tg_relation);
+    PG_RETURN_POINTER(nullptr);
+}
+
+// Asks each question once, so that a directory that cannot work is refused when it is registered.
+TENANCY_FUNCTION(tenancy_probe_directory)
+{
+    directory::decoy_hash();
+    directory::account_by_name("");
+    PG_RETURN_VOID();
+}

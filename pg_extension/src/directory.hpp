@@ -1,0 +1,47 @@
+// The application's accounts and memberships, asked through the two registered views. The only code that reads
+// them. Every question runs as the views' owner, in a security-restricted operation, and without FORCE for the
+// tables that this owner owns: so the views may read protected tables, and a function hidden in a view gets
+// no more rights than its author has. Queries name every operator and type by schema: no search_path matters.
+//
+// All functions may ereport; results are palloc'd in the caller's memory context.
+#pragma once
+
+#include "pg_prelude.hpp"
+
+namespace tenancy::directory {
+
+void init(); // once per backend: listens for changes of the registration and the views
+
+struct Account {
+    char *user_id; // null: there is no such account
+    char *user_name;
+    char *password_hash; // null where the account has none
+    bool is_admin;
+    bool disabled;
+    bool ambiguous; // several accounts have this name
+};
+
+Account account_by_name(const char *user_name);
+Account account_by_id(const char *user_id);
+
+// Some hash of the directory, to spend the usual time on when a name is not there. Null in an empty directory.
+char *decoy_hash();
+
+struct Memberships {
+    int count;
+    char *only_tenant; // set when count is 1
+    Jsonb *tenants;    // [{"id": …, "name": …, "role": …}], by name, the first thousand
+};
+
+Memberships memberships_of(const char *user_id);
+
+// What attach asks in one query.
+struct Standing {
+    bool active; // the account is there and not disabled
+    bool is_admin;
+    bool member; // of the tenant asked for; true when none was asked for
+};
+
+Standing standing_of(const char *user_id, const char *tenant_id_or_null);
+
+} // namespace tenancy::directory

@@ -1,0 +1,44 @@
+#include "hooks.hpp"
+
+#include "guard.hpp"
+#include "seal.hpp"
+
+namespace tenancy::hooks {
+
+namespace {
+
+// Hooks that were there before ours: always called, after our own refusal had its chance.
+ProcessUtility_hook_type next_process_utility = nullptr;
+object_access_hook_type next_object_access = nullptr;
+
+void process_utility(PlannedStmt *statement, const char *query, bool read_only_tree, ProcessUtilityContext where,
+                     ParamListInfo parameters, QueryEnvironment *environment, DestReceiver *destination,
+                     QueryCompletion *completion)
+{
+    boundary("process_utility", [&] { seal::check_statement(statement); });
+    if (next_process_utility != nullptr)
+        next_process_utility(statement, query, read_only_tree, where, parameters, environment, destination, completion);
+    else
+        standard_ProcessUtility(statement, query, read_only_tree, where, parameters, environment, destination,
+                                completion);
+}
+
+void object_access(ObjectAccessType access, Oid class_id, Oid object, int sub_id, void *argument)
+{
+    if (access == OAT_FUNCTION_EXECUTE)
+        boundary("object_access", [&] { seal::check_function(object); });
+    if (next_object_access != nullptr)
+        next_object_access(access, class_id, object, sub_id, argument);
+}
+
+} // namespace
+
+void install()
+{
+    next_process_utility = ProcessUtility_hook;
+    ProcessUtility_hook = process_utility;
+    next_object_access = object_access_hook;
+    object_access_hook = object_access;
+}
+
+} // namespace tenancy::hooks

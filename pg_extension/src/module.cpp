@@ -1,0 +1,23 @@
+// The library's entry: one line per module, in order.
+#include "context.hpp"
+#include "directory.hpp"
+#include "guard.hpp"
+#include "hooks.hpp"
+#include "settings.hpp"
+
+extern "C" {
+PG_MODULE_MAGIC;
+PGDLLEXPORT void _PG_init(void);
+}
+
+void _PG_init(void)
+{
+    tenancy::settings::define();
+    tenancy::context::define_settings();
+#ifdef TENANCY_FAULTS
+    tenancy::faults::define_setting();
+#endif
+    tenancy::compat::reserve_setting_prefix("tenancy"); // last: what is still unclaimed under it is forged
+    tenancy::directory::init();
+    tenancy::hooks::install();
+}
