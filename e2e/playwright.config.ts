@@ -1,0 +1,42 @@
+import { defineConfig } from '@playwright/test'
+
+const baseURL = process.env.TENANCY_URL
+if (!baseURL) {
+  throw new Error('TENANCY_URL is not set. Run ./setup.sh test, or for a running demo: eval "$(./setup.sh env)"')
+}
+
+const lastOfAll = /faults(\/.*|)\.spec\.ts$/
+
+export default defineConfig({
+  testDir: '.',
+  outputDir: 'test-results',
+  reporter: [['list'], ['html', { outputFolder: 'report', open: 'never' }]],
+  // More browsers than this are slower on two cores, not faster.
+  workers: 2,
+  fullyParallel: true,
+  forbidOnly: true,
+  timeout: 60_000,
+  expect: { timeout: 15_000 },
+  use: {
+    baseURL,
+    screenshot: 'only-on-failure',
+    trace: 'retain-on-failure',
+    launchOptions: {
+      executablePath: process.env.TENANCY_CHROMIUM ?? '/usr/bin/chromium',
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--no-first-run',
+      ],
+    },
+  },
+  // One after the other where they would disturb each other: the load takes both cores, and faults stop the database.
+  projects: [
+    { name: 'gateway', testMatch: 'gateway/*.spec.ts', testIgnore: lastOfAll },
+    { name: 'pages', testMatch: 'pages/*.spec.ts' },
+    { name: 'load', testMatch: 'load/*.spec.ts', dependencies: ['gateway', 'pages'] },
+    { name: 'faults', testMatch: lastOfAll, dependencies: ['load'], workers: 1, fullyParallel: false },
+  ],
+})

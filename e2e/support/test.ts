@@ -1,0 +1,59 @@
+import { test as base, expect, type Locator, type Page } from '@playwright/test'
+import { Answers } from './answers'
+import { tenantName, type User } from './demo'
+
+export { expect }
+
+/** A page whose every answer is kept, and which fails the test when the browser reports an error in it. */
+export const test = base.extend<{ answers: Answers; quiet: void }>({
+  answers: async ({ page }, use) => {
+    const answers = new Answers(page)
+    await use(answers)
+    await answers.expectHarmless()
+  },
+  quiet: [
+    async ({ page }, use) => {
+      const complaints: string[] = []
+      page.on('pageerror', (error) => complaints.push(error.message))
+      page.on('console', (message) => {
+        // The browser logs each refused or lost request; what the page makes of those is the test's matter.
+        if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) {
+          complaints.push(message.text())
+        }
+      })
+      await use()
+      expect(complaints, 'errors in the browser').toEqual([])
+    },
+    { auto: true },
+  ],
+})
+
+export async function fillIn(page: Page, userName: string, password: string): Promise<void> {
+  await page.getByRole('textbox', { name: 'User name' }).fill(userName)
+  await page.getByLabel('Password', { exact: true }).fill(password)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+}
+
+export function patientsTable(page: Page): Locator {
+  return page.getByRole('table', { name: 'Patients' })
+}
+
+export async function signIn(page: Page, user: User, path = '/patients'): Promise<void> {
+  await page.goto(path)
+  await fillIn(page, user.userName, user.password)
+  await expect(patientsTable(page)).toBeVisible()
+}
+
+/** What the table must show to this user, row by row. */
+export function expectedRows(user: User): string[][] {
+  return user.patients.map((row) => {
+    const [year, month, day] = row.dob.split('-')
+    const cells = [row.firstName, row.lastName, `${month}/${day}/${year}`]
+    return user.tenant.isAdmin ? [...cells, tenantName(row.tenantId)] : cells
+  })
+}
+
+export async function shownRows(page: Page): Promise<string[][]> {
+  const rows = patientsTable(page).locator('tbody tr')
+  return rows.evaluateAll((all) => all.map((row) => Array.from(row.children, (cell) => cell.textContent ?? '')))
+}

@@ -1,0 +1,159 @@
+/** The gateway's HTTP interface, and the one place where the page talks to the network. */
+
+export interface Tenant {
+  id: string
+  name: string
+  role?: string
+}
+
+export interface Session {
+  userId: string
+  userName: string
+  isAdmin: boolean
+  tenantId: string | null
+  tenantName: string | null
+  tenants: Tenant[]
+  expiresAt: string
+}
+
+export interface Patient {
+  id: number | string
+  tenantId: number | string
+  firstName: string
+  lastName: string
+  dob: string | null
+}
+
+export interface TenantRow {
+  id: number | string
+  displayName: string
+  isAdmin: boolean
+}
+
+export interface Demo {
+  title: string
+  instructions: string[]
+  logins: { userName: string; password: string; note?: string }[]
+}
+
+interface ErrorBody {
+  code?: unknown
+  message?: unknown
+  details?: unknown
+  hint?: unknown
+}
+
+/** Codes of errors that the page finds by itself; all others come from the gateway. */
+export const pageCode = {
+  network: 'PAGE_NETWORK',
+  timeout: 'PAGE_TIMEOUT',
+  notJson: 'PAGE_NOT_JSON',
+  sessionChanged: 'PAGE_SESSION_CHANGED',
+} as const
+
+export class ApiError extends Error {
+  override readonly name = 'ApiError'
+  /** HTTP status, or 0 when no answer arrived. */
+  readonly status: number
+  /** SQLSTATE, TNCYnnn, or one of pageCode. */
+  readonly code: string
+  readonly details: string | null
+  readonly hint: string | null
+  /** Seconds, from the Retry-After header. */
+  readonly retryAfter: number | null
+
+  constructor(fields: {
+    status: number
+    code: string
+    message: string
+    details?: string | null
+    hint?: string | null
+    retryAfter?: number | null
+    cause?: unknown
+  }) {
+    super(fields.message, { cause: fields.cause })
+    this.status = fields.status
+    this.code = fields.code
+    this.details = fields.details ?? null
+    this.hint = fields.hint ?? null
+    this.retryAfter = fields.retryAfter ?? null
+  }
+}
+
+export const apiPrefix: string = (import.meta.env.VITE_API_PREFIX as string | undefined) ?? '/api'
+const timeLimitMs = 30_000
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? value : null
+}
+
+function seconds(header: string | null): number | null {
+  return header !== null && /^\d{1,5}$/.test(header.trim()) ? Number(header) : null
+}
+
+async function toError(response: Response): Promise<ApiError> {
+  const parsed: unknown = await response.json().catch(() => null)
+  const retryAfter = seconds(response.headers.get('Retry-After'))
+  if (typeof parsed !== 'object' || parsed === null) {
+    // Not the gateway's answer: a proxy between the page and it.
+    const message = `The answer has status ${response.status} and no explanation.`
+    return new ApiError({ status: response.status, code: pageCode.notJson, message, retryAfter })
+  }
+  const body = parsed as ErrorBody
+  return new ApiError({
+    status: response.status,
+    code: textOrNull(body.code) ?? `HTTP${response.status}`,
+    message: textOrNull(body.message) ?? `The answer has status ${response.status}.`,
+    details: textOrNull(body.details),
+    hint: textOrNull(body.hint),
+    retryAfter,
+  })
+}
+
+async function request(method: 'GET' | 'POST', path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+  const limit = AbortSignal.timeout(timeLimitMs)
+  const init: RequestInit = {
+    method,
+    credentials: 'same-origin',
+    cache: 'no-store',
+    headers: { Accept: 'application/json' },
+    signal: signal ? AbortSignal.any([signal, limit]) : limit,
+  }
+  if (body !== undefined) {
+    init.headers = { Accept: 'application/json', 'Content-Type': 'application/json' }
+    init.body = JSON.stringify(body)
+  }
+  let response: Response
+  try {
+    response = await fetch(apiPrefix + path, init)
+  } catch (cause) {
+    if (signal?.aborted) throw cause // the query was cancelled: nobody waits for the answer
+    const code = limit.aborted ? pageCode.timeout : pageCode.network
+    throw new ApiError({ status: 0, code, message: 'No answer arrived.', cause })
+  }
+  if (!response.ok) throw await toError(response)
+  return response
+}
+
+async function json<T>(method: 'GET' | 'POST', path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  const response = await request(method, path, body, signal)
+  try {
+    return (await response.json()) as T
+  } catch (cause) {
+    if (signal?.aborted) throw cause
+    const message = 'The answer is not JSON.'
+    throw new ApiError({ status: response.status, code: pageCode.notJson, message, cause })
+  }
+}
+
+export const api = {
+  login: (userName: string, password: string) => json<Session>('POST', '/auth/login', { userName, password }),
+  chooseTenant: (tenantId: string) => json<Session>('POST', '/auth/tenant', { tenantId }),
+  logout: async () => {
+    await request('POST', '/auth/logout')
+  },
+  session: (signal?: AbortSignal) => json<Session>('GET', '/auth/session', undefined, signal),
+  demo: (signal?: AbortSignal) => json<Demo>('GET', '/demo', undefined, signal),
+  patients: (signal?: AbortSignal) => json<Patient[]>('GET', '/patients', undefined, signal),
+  tenants: (signal?: AbortSignal) => json<TenantRow[]>('GET', '/tenants', undefined, signal),
+}

@@ -1,0 +1,73 @@
+import { Table, UnstyledButton } from '@mantine/core'
+import {
+  flexRender,
+  getCoreRowModel,
+  getSortedRowModel,
+  useReactTable,
+  type ColumnDef,
+  type SortingState,
+} from '@tanstack/react-table'
+import { useState } from 'react'
+
+const ariaSort = { asc: 'ascending', desc: 'descending' } as const
+
+interface Props<Row> {
+  label: string
+  rows: Row[]
+  columns: ColumnDef<Row, string>[]
+  rowId: (row: Row) => string
+}
+
+/** A table whose column headings sort it. */
+export function DataTable<Row>({ label, rows, columns, rowId }: Props<Row>) {
+  const [sorting, setSorting] = useState<SortingState>([])
+  const table = useReactTable({
+    data: rows,
+    columns,
+    getRowId: rowId,
+    state: { sorting },
+    onSortingChange: setSorting,
+    getCoreRowModel: getCoreRowModel(),
+    getSortedRowModel: getSortedRowModel(),
+    sortDescFirst: false,
+  })
+  return (
+    <Table className="data-table" aria-label={label} highlightOnHover verticalSpacing="xs">
+      <Table.Thead>
+        {table.getHeaderGroups().map((group) => (
+          <Table.Tr key={group.id}>
+            {group.headers.map((header) => {
+              const sorted = header.column.getIsSorted()
+              return (
+                <Table.Th key={header.id} scope="col" aria-sort={sorted ? ariaSort[sorted] : 'none'}>
+                  <UnstyledButton className="sort-button" fz="inherit" onClick={header.column.getToggleSortingHandler()}>
+                    {flexRender(header.column.columnDef.header, header.getContext())}
+                    <SortMark sorted={sorted} />
+                  </UnstyledButton>
+                </Table.Th>
+              )
+            })}
+          </Table.Tr>
+        ))}
+      </Table.Thead>
+      <Table.Tbody>
+        {table.getRowModel().rows.map((row) => (
+          <Table.Tr key={row.id}>
+            {row.getVisibleCells().map((cell) => (
+              <Table.Td key={cell.id}>{flexRender(cell.column.columnDef.cell, cell.getContext())}</Table.Td>
+            ))}
+          </Table.Tr>
+        ))}
+      </Table.Tbody>
+    </Table>
+  )
+}
+
+function SortMark({ sorted }: { sorted: 'asc' | 'desc' | false }) {
+  return (
+    <svg width="10" height="14" viewBox="0 0 10 14" aria-hidden="true" fill="currentColor">
+      <path d="M5 0 9.5 6h-9z" opacity={sorted === 'asc' ? 1 : 0.3} />
+      <path d="M5 14 .5 8h9z" opacity={sorted === 'desc' ? 1 : 0.3} />
+    </svg>
+  )
+}

@@ -1,0 +1,43 @@
+import { Paper, SimpleGrid, Stack, Text, Title, UnstyledButton } from '@mantine/core'
+import { useDemo } from '../api/queries'
+
+interface Props {
+  onPick: (login: { userName: string; password: string }) => void
+}
+
+/** The instructions of the demo that the server has loaded. Outside a demo there is nothing to show. */
+export function DemoCard({ onPick }: Props) {
+  const { data: demo } = useDemo()
+  if (!demo) return null
+  return (
+    <Paper component="section" aria-labelledby="demo-title">
+      <Stack gap="sm">
+        <Title order={2} size="h4" id="demo-title">
+          {demo.title}
+        </Title>
+        {demo.instructions.map((line) => (
+          <Text key={line}>{line}</Text>
+        ))}
+        <SimpleGrid component="ul" className="login-list" cols={{ base: 1, xs: 2 }} spacing="xs" verticalSpacing="xs">
+          {demo.logins.map((login) => (
+            <li key={login.userName}>
+              <UnstyledButton
+                className="login-button"
+                onClick={() => {
+                  onPick(login)
+                }}
+              >
+                <Text span display="block" fw={600}>
+                  {login.userName}
+                </Text>
+                <Text span display="block" size="sm" c="dimmed">
+                  {login.note ? `${login.note} · ` : ''}password {login.password}
+                </Text>
+              </UnstyledButton>
+            </li>
+          ))}
+        </SimpleGrid>
+      </Stack>
+    </Paper>
+  )
+}

@@ -1,0 +1,57 @@
+import { Alert, Button, Group, Text } from '@mantine/core'
+import { useEffect, useEffectEvent, useRef, useState } from 'react'
+import type { Explanation } from '../logic/explanation'
+
+interface Props {
+  explanation: Explanation
+  /** Absent: there is nothing to repeat with a button, as in a form. */
+  onRetry?: () => void
+  retrying?: boolean
+}
+
+/** Says what happened and what to do, takes the focus, and tries again by itself when the server said when. */
+export function ErrorNotice({ explanation, onRetry, retrying = false }: Props) {
+  const box = useRef<HTMLDivElement>(null)
+  useEffect(() => {
+    box.current?.focus()
+  }, [explanation.title])
+
+  return (
+    <Alert ref={box} color="red" variant="outline" title={explanation.title} role="alert" tabIndex={-1}>
+      <Text size="sm">{explanation.advice}</Text>
+      {onRetry && (
+        <Group mt="sm" gap="sm">
+          <Button size="xs" variant="default" onClick={onRetry} loading={retrying}>
+            Try again
+          </Button>
+          {explanation.retryAfter !== null && !retrying && (
+            <Countdown seconds={explanation.retryAfter} onEnd={onRetry} />
+          )}
+        </Group>
+      )}
+    </Alert>
+  )
+}
+
+function Countdown({ seconds, onEnd }: { seconds: number; onEnd: () => void }) {
+  const [left, setLeft] = useState(Math.max(seconds, 1))
+  const end = useEffectEvent(onEnd)
+  useEffect(() => {
+    if (left === 0) {
+      end()
+      return
+    }
+    const timer = setTimeout(() => {
+      setLeft(left - 1)
+    }, 1000)
+    return () => {
+      clearTimeout(timer)
+    }
+  }, [left])
+  // Hidden from screen readers, which would read out every second inside the alert.
+  return (
+    <Text size="xs" c="dimmed" aria-hidden>
+      again in {left} s
+    </Text>
+  )
+}

@@ -1,0 +1,74 @@
+import { ApiError, pageCode } from '../api/client'
+
+/** What happened, what to do about it, and after how many seconds the page may try again by itself. */
+export interface Explanation {
+  title: string
+  advice: string
+  retryAfter: number | null
+}
+
+const wrongNameOrPassword: Explanation = {
+  title: 'The user name or the password is wrong.',
+  advice: 'Check both and try again.',
+  retryAfter: null,
+}
+
+function wait(seconds: number | null, fallback: string): string {
+  if (seconds === null || seconds < 1) return fallback
+  return seconds === 1 ? 'Wait a second, then try again.' : `Wait ${seconds} seconds, then try again.`
+}
+
+export function explain(error: unknown): Explanation {
+  if (!(error instanceof ApiError)) {
+    return {
+      title: 'The page made a mistake.',
+      advice: 'Load the page again. If it comes back, tell the people who run this site.',
+      retryAfter: null,
+    }
+  }
+  const told = (title: string, advice: string, retryAfter: number | null = null) => ({ title, advice, retryAfter })
+
+  if (error.code === pageCode.network) {
+    return told('The server cannot be reached.', 'Check your network connection, then try again.')
+  }
+  if (error.code === pageCode.timeout) {
+    return told('The server took too long to answer.', 'Try again in a moment.')
+  }
+  if (error.code === pageCode.sessionChanged) {
+    return told('Somebody else is signed in now.', 'You signed in or out in another tab. Load the page again.')
+  }
+  switch (error.status) {
+    case 401:
+      return told('Your session has ended.', 'Sign in again.')
+    case 403:
+      return told('This is not allowed.', error.hint ?? error.message)
+    case 404:
+      return told('This is not here.', 'It does not exist, or it belongs to somebody else.')
+    case 429:
+      return told('Too many attempts.', wait(error.retryAfter, 'Wait a minute, then try again.'))
+    case 502:
+    case 503:
+      return told(
+        'The database cannot be reached just now.',
+        error.retryAfter === null ? 'Try again in a moment.' : 'The page tries again by itself.',
+        error.retryAfter,
+      )
+    case 504:
+      return told('The database took too long to answer.', 'Try again. If it goes on, the system is overloaded.')
+    default:
+      break
+  }
+  if (error.status >= 400 && error.status < 500) {
+    return told('The server did not accept this.', [error.message, error.hint].filter(Boolean).join(' '))
+  }
+  return told(
+    'Something went wrong on the server.',
+    'Try again. If it comes back, tell the people who run this site.',
+  )
+}
+
+/** While signing in a refusal speaks of the name and the password: there is no session that could have ended. */
+export function explainSignIn(error: unknown): Explanation {
+  if (error instanceof ApiError && error.status === 401) return wrongNameOrPassword
+  return explain(error)
+}

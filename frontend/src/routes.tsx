@@ -1,0 +1,25 @@
+import { Navigate, Route, Routes } from 'react-router'
+import { useOtherTabs } from './api/queries'
+import { RequireSession, RequireTenant } from './components/session-gate'
+import { homePath, signInPath } from './logic/return-path'
+import { NotHerePage } from './pages/not-here'
+import { PatientsPage } from './pages/patients'
+import { SignInPage } from './pages/sign-in'
+import { TenantPage } from './pages/tenant'
+
+export function AppRoutes() {
+  useOtherTabs()
+  return (
+    <Routes>
+      <Route path="/" element={<Navigate to={homePath} replace />} />
+      <Route path={signInPath} element={<SignInPage />} />
+      <Route element={<RequireSession />}>
+        <Route path="/tenant" element={<TenantPage />} />
+        <Route element={<RequireTenant />}>
+          <Route path={homePath} element={<PatientsPage />} />
+        </Route>
+      </Route>
+      <Route path="*" element={<NotHerePage />} />
+    </Routes>
+  )
+}

@@ -1,0 +1,247 @@
+import { MantineProvider } from '@mantine/core'
+import { QueryClientProvider } from '@tanstack/react-query'
+import { act, render, screen, waitFor, within } from '@testing-library/react'
+import userEvent from '@testing-library/user-event'
+import { MemoryRouter } from 'react-router'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { Session } from '../src/api/client'
+import { createQueryClient } from '../src/api/queries'
+import { Curtain } from '../src/components/curtain'
+import { AppRoutes } from '../src/routes'
+import { theme } from '../src/theme'
+import { adminSession, undecidedSession, userSession } from './sessions'
+
+interface Answer {
+  status: number
+  body?: unknown
+  headers?: Record<string, string>
+}
+
+const refused: Answer = { status: 401, body: { code: '28000', message: 'no session' } }
+const missing: Answer = { status: 404, body: { code: 'TNCY404', message: 'not here' } }
+const patients = [
+  { id: 11, tenantId: 3, firstName: 'John', lastName: 'Doe', dob: '1984-02-11' },
+  { id: 14, tenantId: 3, firstName: 'Min', lastName: 'Doe', dob: '1992-05-13' },
+]
+
+/** What the network answers in these tests; the real gateway is met in e2e/. */
+function network(routes: Record<string, Answer | (() => Answer)>) {
+  const asked: string[] = []
+  vi.stubGlobal('fetch', (path: string, init: RequestInit) => {
+    const call = `${init.method ?? 'GET'} ${path}`
+    asked.push(call)
+    const route = routes[call] ?? missing
+    const { status, body, headers } = typeof route === 'function' ? route() : route
+    return Promise.resolve(new Response(body === undefined ? null : JSON.stringify(body), { status, headers: headers ?? {} }))
+  })
+  return asked
+}
+
+const ok = (body: unknown): Answer => ({ status: 200, body })
+
+function open(path: string) {
+  const client = createQueryClient()
+  render(
+    <MantineProvider theme={theme} env="test">
+      <QueryClientProvider client={client}>
+        <Curtain>
+          <MemoryRouter initialEntries={[path]}>
+            <AppRoutes />
+          </MemoryRouter>
+        </Curtain>
+      </QueryClientProvider>
+    </MantineProvider>,
+  )
+  return { client, user: userEvent.setup() }
+}
+
+function signedInAs(session: Session): Record<string, Answer> {
+  return { 'GET /api/auth/session': ok(session), 'GET /api/patients': ok(patients) }
+}
+
+describe('sign-in', () => {
+  it('asks for both fields before it asks the server', async () => {
+    const asked = network({ 'GET /api/auth/session': refused })
+    const { user } = open('/signin')
+    await user.click(await screen.findByRole('button', { name: 'Sign in' }))
+    expect(screen.getByText('Type your user name.')).toBeTruthy()
+    expect(document.activeElement).toBe(screen.getByLabelText('User name'))
+    expect(asked).not.toContain('POST /api/auth/login')
+  })
+
+  it('says that name or password is wrong, and puts the focus there', async () => {
+    network({
+      'GET /api/auth/session': refused,
+      'POST /api/auth/login': { status: 401, body: { code: '28P01', message: 'wrong' } },
+    })
+    const { user } = open('/signin')
+    await user.type(await screen.findByLabelText('User name'), 't3 user2')
+    await user.type(screen.getByLabelText('Password'), 'wrong{Enter}')
+    const alert = await screen.findByRole('alert')
+    expect(alert.textContent).toContain('The user name or the password is wrong.')
+    expect(document.activeElement).toBe(alert)
+  })
+
+  it('fills the form from the demo, and keeps no password afterwards', async () => {
+    network({
+      'GET /api/auth/session': refused,
+      'GET /api/demo': ok({
+        title: 'One tenant per user',
+        instructions: ['Sign in.'],
+        logins: [{ userName: 't3 user2', password: 'user', note: 'user tenant 3' }],
+      }),
+      'POST /api/auth/login': ok(userSession),
+      'GET /api/patients': ok(patients),
+    })
+    const { user, client } = open('/signin')
+    await user.click(await screen.findByRole('button', { name: /t3 user2/ }))
+    await user.click(screen.getByRole('button', { name: 'Sign in' }))
+    expect(await screen.findByText('Welcome, t3 user2 of user tenant 3')).toBeTruthy()
+    await waitFor(() => {
+      expect(client.getMutationCache().getAll()).toEqual([])
+    })
+    expect([localStorage.length, sessionStorage.length]).toEqual([0, 0])
+  })
+
+  it('comes back to the page first asked for', async () => {
+    network({ ...signedInAs(undecidedSession), 'GET /api/auth/session': refused, 'POST /api/auth/login': ok(undecidedSession) })
+    const { user } = open('/tenant')
+    await user.type(await screen.findByLabelText('User name'), 'jeremy')
+    await user.type(screen.getByLabelText('Password'), 'user{Enter}')
+    expect(await screen.findByRole('heading', { name: 'Choose a tenant' })).toBeTruthy()
+  })
+})
+
+describe('patients', () => {
+  afterEach(() => vi.useRealTimers())
+
+  it('shows the rows with their dates and puts the focus on the heading', async () => {
+    network(signedInAs(userSession))
+    open('/patients')
+    const table = await screen.findByRole('table', { name: 'Patients' })
+    const texts = within(table)
+      .getAllByRole('row')
+      .map((row) => [...row.children].map((cell) => cell.textContent))
+    expect(texts).toEqual([
+      ['First Name', 'Last Name', 'Date of Birth'],
+      ['John', 'Doe', '02/11/1984'],
+      ['Min', 'Doe', '05/13/1992'],
+    ])
+    expect(document.activeElement).toBe(screen.getByRole('heading', { name: 'Patients' }))
+    expect(document.title).toBe('Patients · pgtenancy')
+  })
+
+  it('sorts by date of birth', async () => {
+    network(signedInAs(userSession))
+    const { user } = open('/patients')
+    const button = await screen.findByRole('button', { name: 'Date of Birth' })
+    await user.click(button)
+    await user.click(button)
+    expect(screen.getByRole('columnheader', { name: 'Date of Birth' }).getAttribute('aria-sort')).toBe('descending')
+    expect(screen.getAllByRole('row')[1]?.textContent).toContain('Min')
+  })
+
+  it('names the tenant of each row to an admin', async () => {
+    network({
+      ...signedInAs(adminSession),
+      'GET /api/tenants': ok([{ id: 3, displayName: 'user tenant 3', isAdmin: false }]),
+    })
+    open('/patients')
+    expect(await screen.findByRole('columnheader', { name: 'Tenant' })).toBeTruthy()
+    expect(await screen.findAllByRole('cell', { name: 'user tenant 3' })).toHaveLength(2)
+    expect(screen.getByText('Welcome, t6 admin of admin tenant')).toBeTruthy()
+  })
+
+  it('says that there are none', async () => {
+    network({ ...signedInAs(userSession), 'GET /api/patients': ok([]) })
+    open('/patients')
+    expect(await screen.findByText('There are no patients yet.')).toBeTruthy()
+  })
+
+  it('goes to sign-in with the reason when the session has ended', async () => {
+    network({ ...signedInAs(userSession), 'GET /api/patients': refused })
+    const { client } = open('/patients')
+    expect(await screen.findByText(/Your session has ended/)).toBeTruthy()
+    expect(client.getQueryCache().findAll({ queryKey: ['rows'] })).toEqual([])
+  })
+
+  it('tries again by itself after Retry-After', async () => {
+    vi.useFakeTimers({ shouldAdvanceTime: true })
+    let down = true
+    network({
+      ...signedInAs(userSession),
+      'GET /api/patients': () =>
+        down ? { status: 503, body: { code: '08006', message: 'down' }, headers: { 'Retry-After': '2' } } : ok(patients),
+    })
+    open('/patients')
+    expect((await screen.findByRole('alert')).textContent).toContain('The database cannot be reached just now.')
+    down = false
+    for (let second = 0; second < 2; second++) await act(() => vi.advanceTimersByTimeAsync(1000))
+    expect(await screen.findByRole('table')).toBeTruthy()
+    expect(screen.queryByRole('alert')).toBeNull()
+  })
+
+  it('never shows rows of another tenant than the header names', async () => {
+    const foreign = [{ ...patients[0], tenantId: 2, firstName: 'Foreign' }]
+    network({ ...signedInAs(userSession), 'GET /api/patients': ok(foreign) })
+    open('/patients')
+    expect((await screen.findByRole('alert')).textContent).toContain('Somebody else is signed in now.')
+    expect(screen.queryByText('Foreign')).toBeNull()
+  })
+
+  it('forgets the rows at sign-out', async () => {
+    network({ ...signedInAs(userSession), 'POST /api/auth/logout': { status: 204 } })
+    const { user, client } = open('/patients')
+    await screen.findByRole('table')
+    await user.click(screen.getByRole('button', { name: 'Logout' }))
+    expect(await screen.findByText('You have signed out.')).toBeTruthy()
+    expect(JSON.stringify(client.getQueryCache().getAll().map((query) => query.state.data))).not.toContain('Min')
+  })
+
+  it('says that one is still signed in when sign-out fails', async () => {
+    network({ ...signedInAs(userSession), 'POST /api/auth/logout': { status: 503, body: {} } })
+    const { user } = open('/patients')
+    await user.click(await screen.findByRole('button', { name: 'Logout' }))
+    expect((await screen.findByRole('alert')).textContent).toContain('You are still signed in.')
+  })
+
+  it('asks for the session again before a frozen page is shown', async () => {
+    let session = ok(userSession)
+    network({ ...signedInAs(userSession), 'GET /api/auth/session': () => session })
+    open('/patients')
+    await screen.findByRole('table')
+    act(() => {
+      window.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))
+    })
+    expect(screen.queryByRole('table')).toBeNull()
+    session = refused
+    act(() => {
+      window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))
+    })
+    expect(await screen.findByText(/Your session has ended/)).toBeTruthy()
+  })
+})
+
+describe('tenants', () => {
+  it('lets a user of several choose', async () => {
+    const chosen = { ...undecidedSession, tenantId: '2', tenantName: 'tenant 2' }
+    const rows = ok([{ ...patients[0], tenantId: 2 }])
+    const asked = network({ ...signedInAs(undecidedSession), 'GET /api/patients': rows, 'POST /api/auth/tenant': ok(chosen) })
+    const { user } = open('/patients')
+    await user.click(await screen.findByRole('button', { name: 'tenant 2' }))
+    expect(await screen.findByText('Welcome, jeremy of tenant 2')).toBeTruthy()
+    expect(asked.indexOf('GET /api/patients')).toBeGreaterThan(asked.indexOf('POST /api/auth/tenant'))
+  })
+
+  it('says what to do when there is none', async () => {
+    network(signedInAs({ ...undecidedSession, tenants: [] }))
+    open('/patients')
+    expect(await screen.findByText(/Your account belongs to no tenant/)).toBeTruthy()
+  })
+})
+
+it('says that an unknown address is not here', async () => {
+  network({})
+  open('/nowhere')
+  expect(await screen.findByRole('heading', { name: 'Not here' })).toBeTruthy()
+})
