@@ -1,3 +1,21 @@
+-- The schema may have been there before. Whoever owns it could put tables of the extension's names in the place of ours.
+
+do $schema$
+declare
+  owner name;
+begin
+  select pg_catalog.pg_get_userbyid(n.nspowner) into owner
+    from pg_catalog.pg_namespace n join pg_catalog.pg_roles r on r.oid = n.nspowner
+   where n.nspname = 'tenancy' and not r.rolsuper;
+  if found then
+    raise exception using
+      errcode = 'object_not_in_prerequisite_state',
+      message = pg_catalog.format('schema "tenancy" exists and belongs to "%s", who is no superuser', owner),
+      hint = 'Rename or drop it; CREATE EXTENSION makes a schema of its own.';
+  end if;
+end
+$schema$;
+
 -- The four roles. They belong to the whole cluster, so another database may have made them already; then they must
 -- still be harmless. None can log in; none has a right to any row without a context.
 
