@@ -36,6 +36,7 @@ as $function$
 declare
   relation pg_class;
   column_type oid;
+  column_collation oid;
 begin
   select c.* into relation from pg_class c where c.oid = table_name;
   if not found then
@@ -75,7 +76,7 @@ begin
   if tenant_column is null then
     return; -- unprotect does not ask for the column
   end if;
-  select a.atttypid into column_type
+  select a.atttypid, a.attcollation into column_type, column_collation
     from pg_attribute a
    where a.attrelid = relation.oid and a.attname = tenant_column and a.attnum > 0 and not a.attisdropped;
   if not found then
@@ -89,6 +90,12 @@ begin
       errcode = 'datatype_mismatch',
       message = format('column %I of table %s is of type %s', tenant_column, table_name, format_type(column_type, null)),
       hint = 'A tenant column is bigint, integer, uuid or text.';
+  end if;
+  if exists (select from pg_collation c where c.oid = column_collation and not c.collisdeterministic) then
+    raise exception using
+      errcode = 'datatype_mismatch',
+      message = format('column %I of table %s has a collation in which different tenants are equal', tenant_column, table_name),
+      hint = 'Give the tenant column a deterministic collation.';
   end if;
 end
 $function$;
@@ -133,7 +140,9 @@ begin
       from (values
         ('tenancy_tenant'::name, true, 'public', predicate),
         ('tenancy_wall'::name, false, 'tenancy_user', predicate),
-        ('tenancy_bypass'::name, true, 'tenancy_admin', 'tenancy.bypassing()')
+        ('tenancy_bypass'::name, true, 'tenancy_admin', 'tenancy.bypassing()'),
+        -- Who gets at the role tenancy_admin inside a tenant's context has no more rights there, but fewer.
+        ('tenancy_bypass_wall'::name, false, 'tenancy_admin', 'tenancy.bypassing()')
       ) as p (policy, permissive, role_name, expression)
   loop
     if exists (
@@ -349,7 +358,7 @@ begin
     for undo in
       select 'drop policy' as step, format('drop policy %I on %s', p.polname, relation) as sql
         from pg_policy p
-       where p.polrelid = relation and p.polname in ('tenancy_tenant', 'tenancy_wall', 'tenancy_bypass')
+       where p.polrelid = relation and p.polname in ('tenancy_tenant', 'tenancy_wall', 'tenancy_bypass', 'tenancy_bypass_wall')
       union all
       select 'row security as it was', format('alter table %s no force row level security', relation)
        where not (before ->> 'forced')::boolean
@@ -382,7 +391,10 @@ begin
 
     if relation = table_name then
       foreach role_name in array array['tenancy_user', 'tenancy_admin']::name[] loop
-        select coalesce(array_agg(p), '{}') into privileges from jsonb_array_elements_text(before -> role_name::text) p;
+        -- Words of the comment become part of a statement, and a table's owner can rewrite the comment: known ones only.
+        select coalesce(array_agg(p), '{}') into privileges
+          from jsonb_array_elements_text(before -> role_name::text) p
+         where p in ('delete', 'insert', 'references', 'select', 'trigger', 'truncate', 'update', 'maintain');
         if tenancy.granted_on(relation, role_name) <> privileges then
           step := 'rights as they were';
           statement := format('revoke all on %s from %I', relation, role_name);
