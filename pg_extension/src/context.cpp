@@ -29,6 +29,9 @@ const Identifier *current_user_id = nullptr;
 const Identifier *current_tenant_id = nullptr;
 const Identifier *current_session_id = nullptr;
 
+// When the last transaction that declared a cursor WITH HOLD began. Portals cannot be listed from outside.
+TimestampTz held_cursor_since = 0;
+
 // True only inside enter(). It is a guard, not state: the context never depends on it afterwards.
 bool entering = false;
 
@@ -52,10 +55,13 @@ bool may_write(GucSource source)
     return false;
 }
 
+// The one spelling that int8out gives: a tenant "007" of a text directory is not the tenant 7 of a bigint column.
 bool parse_bigint(const char *text, int64 *value)
 {
     const char *digits = text[0] == '-' ? text + 1 : text;
     if (*digits == '\0' || strspn(digits, "0123456789") != strlen(digits))
+        return false;
+    if (digits[0] == '0' && (digits[1] != '\0' || digits != text))
         return false;
     errno = 0;
     *value = strtoi64(text, nullptr, 10);
@@ -229,9 +235,16 @@ void require_detached()
                         errhint("End the transaction first, or roll back to a savepoint of before tenancy.attach().")));
 }
 
+void note_held_cursor() { held_cursor_since = GetCurrentTransactionStartTimestamp(); }
+
 void enter(const Identity &identity)
 {
     require_detached();
+    if (held_cursor_since == GetCurrentTransactionStartTimestamp())
+        ereport(ERROR, (errcode(ERRCODE_INVALID_CURSOR_STATE),
+                        errmsg("this transaction has declared a cursor WITH HOLD"),
+                        errdetail("It would be filled at commit and carry a tenant's rows into the next transaction."),
+                        errhint("Call tenancy.attach(token) as the first statement of the transaction.")));
     EnteringScope scope;
     call_postgres([&] {
         set_local("tenancy.user_id", identity.user_id);

@@ -26,8 +26,11 @@ const char *session_id();
 bool bypassing();
 
 // Sets the context and the role (tenancy_user or tenancy_admin) to the end of the transaction.
-// Errors: 25001 already attached, 42501 the login role may not act as that role. May throw PgError.
+// Errors: 25001 already attached, 24000 a cursor WITH HOLD waits for the commit, 42501 the login role may not act as that role. May throw PgError.
 void enter(const Identity &identity);
+
+// A cursor WITH HOLD was declared in this transaction, which has no context: enter() will refuse with 24000.
+void note_held_cursor();
 
 // 25001 unless the transaction is without a context.
 void require_detached();

@@ -82,13 +82,17 @@ void check_explain(const ExplainStmt *statement)
 
 void check_statement(const PlannedStmt *planned)
 {
-    if (!context::attached())
-        return;
     const Node *statement = planned->utilityStmt;
+    const bool holds_rows = IsA(statement, DeclareCursorStmt) &&
+                            (reinterpret_cast<const DeclareCursorStmt *>(statement)->options & CURSOR_OPT_HOLD) != 0;
+    if (!context::attached()) {
+        if (holds_rows)
+            context::note_held_cursor();
+        return;
+    }
 
     // Kept rows would outlive the context, whatever the seal says.
-    if (IsA(statement, DeclareCursorStmt) &&
-        (reinterpret_cast<const DeclareCursorStmt *>(statement)->options & CURSOR_OPT_HOLD) != 0)
+    if (holds_rows)
         refuse("DECLARE … WITH HOLD", "The cursor would carry a tenant's rows into the next transaction.");
     if (!sealed())
         return;
@@ -159,6 +163,28 @@ void check_function(Oid function)
     case F_PG_STAT_GET_ACTIVITY:
     case F_PG_STAT_GET_BACKEND_ACTIVITY:
         refuse("reading server activity", "Other tenants' statements run under the same roles and would be shown.");
+    case F_PG_STAT_GET_NUMSCANS:
+    case F_PG_STAT_GET_TUPLES_RETURNED:
+    case F_PG_STAT_GET_TUPLES_FETCHED:
+    case F_PG_STAT_GET_TUPLES_INSERTED:
+    case F_PG_STAT_GET_TUPLES_UPDATED:
+    case F_PG_STAT_GET_TUPLES_DELETED:
+    case F_PG_STAT_GET_TUPLES_HOT_UPDATED:
+    case F_PG_STAT_GET_LIVE_TUPLES:
+    case F_PG_STAT_GET_DEAD_TUPLES:
+    case F_PG_STAT_GET_MOD_SINCE_ANALYZE:
+    case F_PG_STAT_GET_INS_SINCE_VACUUM:
+    case F_PG_STAT_GET_BLOCKS_FETCHED:
+    case F_PG_STAT_GET_BLOCKS_HIT:
+    case F_PG_STAT_GET_DB_TUPLES_RETURNED:
+    case F_PG_STAT_GET_DB_TUPLES_FETCHED:
+    case F_PG_STAT_GET_XACT_NUMSCANS:
+    case F_PG_STAT_GET_XACT_TUPLES_RETURNED:
+    case F_PG_STAT_GET_XACT_TUPLES_FETCHED:
+    case F_PG_STAT_GET_XACT_BLOCKS_FETCHED:
+    case F_PG_STAT_GET_XACT_BLOCKS_HIT:
+        refuse("reading access counters", "An index counts the entries it finds, other tenants' included: a search "
+                                          "and its counter tell which values they hold.");
     case F_LO_CREAT:
     case F_LO_CREATE:
     case F_LO_FROM_BYTEA:
