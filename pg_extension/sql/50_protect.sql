@@ -181,7 +181,8 @@ begin
   select i.indkey::int2[] into key_columns from pg_index i where i.indrelid = relation.oid and i.indisprimary;
 
   -- A table of tenants, whose key the column is, has no tenant to default to.
-  if not attribute.atthasdef and attribute.attidentity = '' and key_columns is distinct from array[attribute.attnum] then
+  if not attribute.atthasdef and attribute.attidentity = ''
+     and not coalesce(cardinality(key_columns) = 1 and attribute.attnum = any (key_columns), false) then
     step := 'default from the context';
     statement := format('alter table %s alter column %I set default %s', target, tenant_column, reader);
     return next;
