@@ -45,12 +45,17 @@ cmd_test() {
 # The last line of every run, also of one that never came to its suites.
 say_counts() { say "${TEST_COUNTS:-0 passed, 1 failed}"; }
 
+# What suites need built or installed, here because of the lock. Where it fails, the suite fails and says why.
 build_tests() {
+    local options=("PG_CONFIG=$PG_BIN/pg_config") installed
     npm_ci "$E2E_DIR"
-    step "building the extension's unit tests"
-    # Built here, under the lock. If that fails, the suite will say so.
-    make -C "$EXTENSION_DIR" build/core_test PG_CONFIG="$PG_BIN/pg_config" \
-        >"$VAR/log/build-core-test.log" 2>&1 || true
+    step "building the extension's tests"
+    make -C "$EXTENSION_DIR" "${options[@]}" build/core_test >"$VAR/log/build-core-test.log" 2>&1 || true
+    make -C "$EXTENSION_DIR" "${options[@]}" faults >"$VAR/log/build-faults.log" 2>&1 || true
+    installed=$("$PG_BIN/pg_config" --pkglibdir)/tenancy_faults.so
+    if ! cmp -s "$EXTENSION_DIR/build/tenancy_faults.so" "$installed"; then
+        as_root make -C "$EXTENSION_DIR" "${options[@]}" install-faults >"$VAR/log/install-faults.log" 2>&1 || true
+    fi
 }
 
 instance_of_test() {
@@ -184,6 +189,7 @@ pgtap_suite() {
     scripts=("$ROOT"/tests_pgtap/[0-9]*.sh)
     cd "$ROOT/tests_pgtap" || return
     export PGDATABASE=pgtap
+    psql -X -q -v ON_ERROR_STOP=1 -f setup/fixture.sql || return
     ((${#sql[@]} == 0)) || pg_prove --verbose "${sql[@]}" || status=1
     ((${#scripts[@]} == 0)) || prove --verbose --exec bash "${scripts[@]}" || status=1
     return "$status"
