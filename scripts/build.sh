@@ -31,8 +31,9 @@ build_extension() {
 install_extension() {
     rm -rf "$EXTENSION_STAGE"
     mkdir -p "$EXTENSION_STAGE"
+    # A relative name, because PGXS cannot cope with every character that a folder's name may have.
     logged install-extension make -C "$EXTENSION_DIR" install \
-        PG_CONFIG="$PG_BIN/pg_config" DESTDIR="$EXTENSION_STAGE"
+        PG_CONFIG="$PG_BIN/pg_config" DESTDIR=../var/stage
     if extension_is_installed; then return 0; fi
     step "installing the extension into $("$PG_BIN/pg_config" --pkglibdir)"
     am_root || as_root true
@@ -48,7 +49,7 @@ extension_is_installed() {
     done < <(cd "$EXTENSION_STAGE" && find . -type f -printf '%P\0')
 }
 
-# What decides whether a running server must be restarted: the library it has loaded.
+# A connection keeps the library that it loaded at its start; this tells that a newer one is there.
 extension_library_digest() { sha256sum <"$("$PG_BIN/pg_config" --pkglibdir)/tenancy.so" | cut -d' ' -f1; }
 
 build_gateway() {

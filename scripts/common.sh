@@ -31,7 +31,7 @@ run_exit_handlers() {
 }
 trap run_exit_handlers EXIT
 trap 'exit 129' HUP
-trap 'exit 130' INT
+trap 'printf "\ninterrupted\n" >&2; exit 130' INT
 trap 'exit 143' TERM
 
 am_root() { [[ $EUID -eq 0 ]]; }

@@ -33,7 +33,7 @@ demo_loaded_from() {
 demo_digest() {
     local extension
     extension=$("$PG_BIN/pg_config" --sharedir)/extension
-    { digest_of "$DEMO_SQL"; cat "$extension"/tenancy*.sql "$extension/tenancy.control"; } |
+    { cat "$DEMO_SQL"/*.sql "$extension"/tenancy*.sql "$extension/tenancy.control"; } |
         sha256sum | cut -c1-16
 }
 

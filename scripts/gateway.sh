@@ -25,13 +25,13 @@ as_gateway_user() { (exec_as_gateway_user "$@"); }
 
 gateway_is_running() { live_pid "$INSTANCE_RUN/gateway.pid" >/dev/null; }
 
-# Sets GATEWAY_PORT and GATEWAY_STARTED. Starts the gateway, anew when its files or its
-# database's address have changed.
+# Sets GATEWAY_PORT and GATEWAY_STARTED. Starts the gateway, anew when its files, its arguments or
+# the extension have changed: its connections go on using the library that they began with.
 ensure_gateway() {
     local changed
     GATEWAY_STARTED=
     changed=$(deploy_gateway)
-    if gateway_is_running && [[ -z $changed && -z ${1:-} ]]; then
+    if gateway_is_running && [[ -z $changed ]]; then
         GATEWAY_PORT=$(cat "$INSTANCE_RUN/gateway_port")
         if [[ -z ${TENANCY_PORT:-} || $INSTANCE_KIND == test || $TENANCY_PORT == "$GATEWAY_PORT" ]]; then
             wait_for_gateway "$(live_pid "$INSTANCE_RUN/gateway.pid")" ||
@@ -54,6 +54,7 @@ deploy_gateway() {
     # Whatever umask the page was built with: the files are for everybody to read.
     chmod -R u=rwX,go=rX "$app.new"
     gateway_arguments >"$app.new/arguments"
+    extension_library_digest >"$app.new/extension"
     if diff -rq "$app" "$app.new" >/dev/null 2>&1; then
         rm -rf "$app.new"
     else

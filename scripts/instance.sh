@@ -54,11 +54,12 @@ others_can_enter() {
     runuser -u postgres -- test -x "$1" && as_gateway_user test -x "$1"
 }
 
-# The name of a Unix socket is limited to 107 bytes, of which .s.PGSQL.12345 takes 15.
+# The name of a Unix socket is limited to 107 bytes, of which .s.PGSQL.12345 takes 15, and in the
+# server's settings a comma or a quote in it would mean something.
 find_socket_folder() {
     local recorded
     INSTANCE_SOCKET=$INSTANCE/socket
-    if ((${#INSTANCE_SOCKET} > 90)); then
+    if ((${#INSTANCE_SOCKET} > 90)) || [[ $INSTANCE_SOCKET == *[!a-zA-Z0-9/._-]* ]]; then
         recorded=$(cat "$INSTANCE_RUN/socket_folder" 2>/dev/null || true)
         if [[ -z $recorded || ! -d $recorded || -L $recorded ]]; then
             recorded=$(mktemp -d /tmp/pgtenancy.XXXXXX)
