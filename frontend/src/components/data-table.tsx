@@ -32,34 +32,36 @@ export function DataTable<Row>({ label, rows, columns, rowId }: Props<Row>) {
     sortDescFirst: false,
   })
   return (
-    <Table className="data-table" aria-label={label} highlightOnHover verticalSpacing="xs">
-      <Table.Thead>
-        {table.getHeaderGroups().map((group) => (
-          <Table.Tr key={group.id}>
-            {group.headers.map((header) => {
-              const sorted = header.column.getIsSorted()
-              return (
-                <Table.Th key={header.id} scope="col" aria-sort={sorted ? ariaSort[sorted] : 'none'}>
-                  <UnstyledButton className="sort-button" fz="inherit" onClick={header.column.getToggleSortingHandler()}>
-                    {flexRender(header.column.columnDef.header, header.getContext())}
-                    <SortMark sorted={sorted} />
-                  </UnstyledButton>
-                </Table.Th>
-              )
-            })}
-          </Table.Tr>
-        ))}
-      </Table.Thead>
-      <Table.Tbody>
-        {table.getRowModel().rows.map((row) => (
-          <Table.Tr key={row.id}>
-            {row.getVisibleCells().map((cell) => (
-              <Table.Td key={cell.id}>{flexRender(cell.column.columnDef.cell, cell.getContext())}</Table.Td>
-            ))}
-          </Table.Tr>
-        ))}
-      </Table.Tbody>
-    </Table>
+    <div className="data-table">
+      <Table aria-label={label} highlightOnHover verticalSpacing="xs">
+        <Table.Thead>
+          {table.getHeaderGroups().map((group) => (
+            <Table.Tr key={group.id}>
+              {group.headers.map((header) => {
+                const sorted = header.column.getIsSorted()
+                return (
+                  <Table.Th key={header.id} scope="col" aria-sort={sorted ? ariaSort[sorted] : 'none'}>
+                    <UnstyledButton className="sort-button" fz="inherit" onClick={header.column.getToggleSortingHandler()}>
+                      {flexRender(header.column.columnDef.header, header.getContext())}
+                      <SortMark sorted={sorted} />
+                    </UnstyledButton>
+                  </Table.Th>
+                )
+              })}
+            </Table.Tr>
+          ))}
+        </Table.Thead>
+        <Table.Tbody>
+          {table.getRowModel().rows.map((row) => (
+            <Table.Tr key={row.id}>
+              {row.getVisibleCells().map((cell) => (
+                <Table.Td key={cell.id}>{flexRender(cell.column.columnDef.cell, cell.getContext())}</Table.Td>
+              ))}
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </div>
   )
 }
 

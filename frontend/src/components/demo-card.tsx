@@ -27,12 +27,19 @@ export function DemoCard({ onPick }: Props) {
                   onPick(login)
                 }}
               >
-                <Text span display="block" fw={600}>
-                  {login.userName}
-                </Text>
-                <Text span display="block" size="sm" c="dimmed">
-                  {login.note ? `${login.note} · ` : ''}password {login.password}
-                </Text>
+                <span className="login-names">
+                  <Text span fw={600}>
+                    {login.userName}
+                  </Text>
+                  <Text span size="xs" c="dimmed">
+                    password {login.password}
+                  </Text>
+                </span>
+                {login.note && (
+                  <Text span size="sm" c="dimmed" display="block">
+                    {login.note}
+                  </Text>
+                )}
               </UnstyledButton>
             </li>
           ))}

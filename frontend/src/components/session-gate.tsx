@@ -1,4 +1,3 @@
-import { Container } from '@mantine/core'
 import { Navigate, Outlet, useLocation, useOutletContext } from 'react-router'
 import type { Session } from '../api/client'
 import { useSession } from '../api/queries'
@@ -7,6 +6,7 @@ import { safeReturnPath, signInTarget } from '../logic/return-path'
 import { mustChooseTenant } from '../logic/session-state'
 import { ErrorNotice } from './error-notice'
 import { FullPageLoader } from './full-page-loader'
+import { PlainFrame } from './plain-frame'
 
 /** Opens the pages inside only to somebody who is signed in; the others go to sign-in, and come back after it. */
 export function RequireSession() {
@@ -16,13 +16,13 @@ export function RequireSession() {
   if (query.data === undefined) {
     if (!query.isError) return <FullPageLoader />
     return (
-      <Container component="main" size="xs" py="xl">
+      <PlainFrame size="xs">
         <ErrorNotice
           explanation={explain(query.error)}
           onRetry={() => void query.refetch()}
           retrying={query.isFetching}
         />
-      </Container>
+      </PlainFrame>
     )
   }
   if (query.data.status === 'signed-out') {

@@ -21,18 +21,16 @@ export function SignedInFrame({ session, children }: { session: Session; childre
       </Anchor>
       <header className="page-header">
         <Container size="md" py="sm">
-          <Group justify="space-between" gap="sm">
-            <Group gap="md">
-              <Logo />
-              <Text>{welcome(session)}</Text>
-            </Group>
+          <div className="page-header-parts">
+            <Logo />
+            <Text className="page-header-welcome">{welcome(session)}</Text>
             <Group gap="xs" wrap="nowrap">
               <ColourSchemeButton />
               <Button variant="default" onClick={leave} loading={signOut.isPending}>
                 Logout
               </Button>
             </Group>
-          </Group>
+          </div>
         </Container>
       </header>
       <Container component="main" id="content" size="md" py="lg">

@@ -1,11 +1,12 @@
-import { Anchor, Container, Stack, Text } from '@mantine/core'
+import { Anchor, Stack, Text } from '@mantine/core'
 import { Link } from 'react-router'
 import { PageTitle } from '../components/page-title'
+import { PlainFrame } from '../components/plain-frame'
 import { homePath } from '../logic/return-path'
 
 export function NotHerePage() {
   return (
-    <Container component="main" size="xs" py="xl">
+    <PlainFrame size="xs">
       <Stack>
         <PageTitle>Not here</PageTitle>
         <Text>There is no page at this address.</Text>
@@ -13,6 +14,6 @@ export function NotHerePage() {
           Go to the patients
         </Anchor>
       </Stack>
-    </Container>
+    </PlainFrame>
   )
 }

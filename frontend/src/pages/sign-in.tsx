@@ -1,24 +1,12 @@
-import {
-  Button,
-  Container,
-  Group,
-  Paper,
-  PasswordInput,
-  SimpleGrid,
-  Stack,
-  Text,
-  TextInput,
-  VisuallyHidden,
-} from '@mantine/core'
+import { Button, Paper, PasswordInput, SimpleGrid, Stack, Text, TextInput, VisuallyHidden } from '@mantine/core'
 import { useRef, useState, type SubmitEvent } from 'react'
 import { Navigate, useSearchParams } from 'react-router'
 import { useSession, useSignIn } from '../api/queries'
-import { ColourSchemeButton } from '../components/colour-scheme-button'
 import { DemoCard } from '../components/demo-card'
 import { ErrorNotice } from '../components/error-notice'
 import { FullPageLoader } from '../components/full-page-loader'
-import { Logo } from '../components/logo'
 import { PageTitle } from '../components/page-title'
+import { PlainFrame } from '../components/plain-frame'
 import { explainSignIn } from '../logic/explanation'
 import { safeReturnPath } from '../logic/return-path'
 import type { SignedOutReason } from '../logic/session-state'
@@ -73,59 +61,49 @@ function SignInForm({ reason }: { reason: SignedOutReason }) {
 
   const note = reasonText[reason]
   return (
-    <>
-      <header>
-        <Container size="md" py="sm">
-          <Group justify="space-between">
-            <Logo />
-            <ColourSchemeButton />
-          </Group>
-        </Container>
-      </header>
-      <Container component="main" size="md" py="lg">
-        <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="xl">
-          <Paper withBorder p="lg" component="section">
-            <form onSubmit={submit} noValidate aria-label="Sign in">
-              <Stack>
-                <PageTitle takesFocus={false}>Sign in</PageTitle>
-                {note !== null && !signIn.isError && <Text role="status">{note}</Text>}
-                {signIn.isError && <ErrorNotice explanation={explainSignIn(signIn.error)} />}
-                <TextInput
-                  ref={nameField}
-                  label="User name"
-                  name="username"
-                  autoComplete="username"
-                  autoCapitalize="none"
-                  spellCheck={false}
-                  autoFocus
-                  value={userName}
-                  onChange={(event) => {
-                    setUserName(event.currentTarget.value)
-                  }}
-                  error={missing && userName === '' ? 'Type your user name.' : null}
-                />
-                <PasswordInput
-                  ref={passwordField}
-                  label="Password"
-                  name="password"
-                  autoComplete="current-password"
-                  value={password}
-                  onChange={(event) => {
-                    setPassword(event.currentTarget.value)
-                  }}
-                  error={missing && password === '' ? 'Type your password.' : null}
-                  visibilityToggleButtonProps={{ 'aria-label': 'Show the password', tabIndex: 0 }}
-                />
-                <Button ref={submitButton} type="submit" loading={signIn.isPending} fullWidth mt="xs">
-                  Sign in
-                </Button>
-                <VisuallyHidden role="status">{signIn.isPending ? 'Signing in' : ''}</VisuallyHidden>
-              </Stack>
-            </form>
-          </Paper>
-          <DemoCard onPick={fill} />
-        </SimpleGrid>
-      </Container>
-    </>
+    <PlainFrame size="md">
+      <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="xl" className="sign-in">
+        <Paper withBorder p="lg" component="section">
+          <form onSubmit={submit} noValidate aria-label="Sign in">
+            <Stack>
+              <PageTitle takesFocus={false}>Sign in</PageTitle>
+              {note !== null && !signIn.isError && <Text role="status">{note}</Text>}
+              {signIn.isError && <ErrorNotice explanation={explainSignIn(signIn.error)} />}
+              <TextInput
+                ref={nameField}
+                label="User name"
+                name="username"
+                autoComplete="username"
+                autoCapitalize="none"
+                spellCheck={false}
+                autoFocus
+                value={userName}
+                onChange={(event) => {
+                  setUserName(event.currentTarget.value)
+                }}
+                error={missing && userName === '' ? 'Type your user name.' : null}
+              />
+              <PasswordInput
+                ref={passwordField}
+                label="Password"
+                name="password"
+                autoComplete="current-password"
+                value={password}
+                onChange={(event) => {
+                  setPassword(event.currentTarget.value)
+                }}
+                error={missing && password === '' ? 'Type your password.' : null}
+                visibilityToggleButtonProps={{ 'aria-label': 'Show the password', tabIndex: 0 }}
+              />
+              <Button ref={submitButton} type="submit" loading={signIn.isPending} fullWidth mt="xs">
+                Sign in
+              </Button>
+              <VisuallyHidden role="status">{signIn.isPending ? 'Signing in' : ''}</VisuallyHidden>
+            </Stack>
+          </form>
+        </Paper>
+        <DemoCard onPick={fill} />
+      </SimpleGrid>
+    </PlainFrame>
   )
 }
