@@ -102,7 +102,7 @@ set client_min_messages = warning;
 select is(current_setting('shared_preload_libraries') ~ 'tenancy', true, 'the library is loaded before anybody connects');
 
 create role tests_squatter login;
-create function tests.install_over(set_up text) returns text language plpgsql as
+create function pg_temp.install_over(set_up text) returns text language plpgsql as
 $$
 declare
   outcome text;
@@ -118,13 +118,12 @@ exception when others then
   return outcome;
 end
 $$;
-select is(tests.install_over('create schema tenancy'), 'P0099', 'CREATE EXTENSION takes a schema that a superuser made');
-select is(tests.install_over('create schema tenancy authorization tests_squatter'), '55000',
+select is(pg_temp.install_over('create schema tenancy'), 'P0099', 'CREATE EXTENSION takes a schema that a superuser made');
+select is(pg_temp.install_over('create schema tenancy authorization tests_squatter'), '55000',
   'CREATE EXTENSION refuses a schema whose owner could put other tables in the place of its own');
-select is(tests.install_over('alter role tenancy_admin bypassrls'), '55000',
+select is(pg_temp.install_over('alter role tenancy_admin bypassrls'), '55000',
   'CREATE EXTENSION refuses a role of its name that reaches past row security');
 select has_extension('tenancy', 'and each time all is as it was');
-drop function tests.install_over(text);
 drop role tests_squatter;
 
 select * from finish();
