@@ -49,7 +49,7 @@ extension_is_installed() {
     done < <(cd "$EXTENSION_STAGE" && find . -type f -printf '%P\0')
 }
 
-# A connection keeps the library that it loaded at its start; this tells that a newer one is there.
+# Tells whether a running server has loaded the library that is installed now.
 extension_library_digest() { sha256sum <"$("$PG_BIN/pg_config" --pkglibdir)/tenancy.so" | cut -d' ' -f1; }
 
 build_gateway() {

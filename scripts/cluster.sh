@@ -90,6 +90,11 @@ stop_cluster() {
         >>"$INSTANCE_LOG/postgres.log" 2>&1 </dev/null
 }
 
+restart_cluster() {
+    as_server "$PG_BIN/pg_ctl" -D "$INSTANCE/data" -w -t 120 -m fast restart \
+        >>"$INSTANCE_LOG/postgres.log" 2>&1 </dev/null 7>&- 8>&- 9>&- || cluster_start_failed
+}
+
 # The three files that make the cluster ours, written anew at each start.
 write_server_files() {
     server_settings | server_file pgtenancy.conf
@@ -111,6 +116,9 @@ port = $PG_PORT
 unix_socket_directories = '$INSTANCE_SOCKET'
 password_encryption = 'scram-sha-256'
 cluster_name = 'pgtenancy $INSTANCE_KIND'
+
+# Loaded before anybody connects: no session can name a setting of the extension before it is there.
+shared_preload_libraries = 'tenancy'
 
 log_line_prefix = '%m [%p] %q%u@%d '
 # Values of parameters are tenants' data and tokens; they stay out of the log.

@@ -25,8 +25,8 @@ as_gateway_user() { (exec_as_gateway_user "$@"); }
 
 gateway_is_running() { live_pid "$INSTANCE_RUN/gateway.pid" >/dev/null; }
 
-# Sets GATEWAY_PORT and GATEWAY_STARTED. Starts the gateway, anew when its files, its arguments or
-# the extension have changed: its connections go on using the library that they began with.
+# Sets GATEWAY_PORT and GATEWAY_STARTED. Starts the gateway, anew when its files or its arguments have
+# changed.
 ensure_gateway() {
     local changed
     GATEWAY_STARTED=
@@ -54,7 +54,6 @@ deploy_gateway() {
     # Whatever umask the page was built with: the files are for everybody to read.
     chmod -R u=rwX,go=rX "$app.new"
     gateway_arguments >"$app.new/arguments"
-    extension_library_digest >"$app.new/extension"
     if diff -rq "$app" "$app.new" >/dev/null 2>&1; then
         rm -rf "$app.new"
     else

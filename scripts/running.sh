@@ -21,6 +21,7 @@ cmd_up() {
     on_exit stop_unfinished_up
     shorten_logs
     ensure_cluster
+    reload_library
     ensure_demo
     ensure_gateway
     UP_IS_DONE=yes
@@ -32,6 +33,18 @@ stop_unfinished_up() {
     [[ -z $UP_IS_DONE ]] || return 0
     if [[ $GATEWAY_STARTED ]]; then stop_gateway; fi
     if [[ $CLUSTER_STARTED ]]; then stop_cluster fast; fi
+}
+
+# A server keeps the library that it loaded at its start; after a change it is restarted. The
+# gateway makes new connections by itself.
+reload_library() {
+    local digest
+    digest=$(extension_library_digest)
+    if [[ -z $CLUSTER_STARTED && $(cat "$INSTANCE_RUN/library" 2>/dev/null) != "$digest" ]]; then
+        step "the extension has changed: restarting PostgreSQL"
+        restart_cluster
+    fi
+    printf '%s\n' "$digest" >"$INSTANCE_RUN/library"
 }
 
 # Logs are kept from one `up` to the next, but not for ever. Truncated in place: a running

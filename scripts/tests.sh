@@ -69,7 +69,6 @@ instance_of_test() {
     use_test_folder "$INSTANCE"
     TEST_RESULTS=$VAR/test/$(date +%Y%m%d-%H%M%S)-${INSTANCE##*.}
     TEST_KEEPS_LOGS=
-    SUITE_PID=
     mkdir -p "$TEST_RESULTS"
     mkdir -m 700 "$INSTANCE_SECRETS" "$INSTANCE_LOG" "$INSTANCE_RUN"
     make_server_folder "$INSTANCE_SOCKET"
@@ -85,22 +84,23 @@ use_test_folder() {
 
 # However the run ends: no process, no folder, and logs only when they tell of a failure.
 end_test() {
-    if [[ $SUITE_PID ]]; then
-        kill -TERM "$SUITE_PID" 2>/dev/null
-        wait "$SUITE_PID" 2>/dev/null
-        SUITE_PID=
-    fi
     [[ -d $INSTANCE ]] || return 0
     clear_test_folder
-    if [[ $TEST_KEEPS_LOGS ]]; then
-        # Ten failures back is far enough.
-        find "$VAR/test" -mindepth 1 -maxdepth 1 -type d -name '2*' | sort -r | tail -n +11 | xargs -r rm -rf
-    else
-        rm -rf "$TEST_RESULTS"
-    fi
+    [[ $TEST_KEEPS_LOGS ]] || rm -rf "$TEST_RESULTS"
+    # Ten failures back is far enough.
+    find "$VAR/test" -mindepth 1 -maxdepth 1 -type d -name '2*' -print0 |
+        sort -rz | tail -zn +11 | xargs -0r rm -rf
 }
 
 clear_test_folder() {
+    local suite tries
+    if suite=$(live_pid "$INSTANCE_RUN/suite.pid"); then
+        kill -TERM "$suite"
+        for ((tries = 0; tries < 150; tries++)); do
+            live_pid "$INSTANCE_RUN/suite.pid" >/dev/null || break
+            sleep 0.1
+        done
+    fi
     stop_gateway
     stop_cluster immediate
     if [[ -n ${TEST_RESULTS:-} && -d $TEST_RESULTS && -d $INSTANCE_LOG ]]; then
@@ -205,16 +205,16 @@ e2e_suite() {
 # A suite that cannot start, dies, or runs nothing counts as one failure: silence is not success.
 suite() {
     local name=$1 format=$2 counts=$3 log=$TEST_RESULTS/$1.log
-    local status=0 passed failed seconds=$SECONDS
+    local status=0 passed failed pid seconds=$SECONDS
     shift 3
     # In the background, so that Ctrl-C reaches this shell at once and it can end the suite:
     # `timeout` gives the suite a process group and hands signals on to all of it.
     export -f pgtap_suite e2e_suite
     export ROOT TEST_RESULTS E2E_DIR
     timeout --kill-after=10 "$SUITE_SECONDS" bash -c '"$@"' suite "$@" >"$log" 2>&1 </dev/null 7>&- &
-    SUITE_PID=$!
-    wait "$SUITE_PID" || status=$?
-    SUITE_PID=
+    pid=$!
+    write_pid_file "$INSTANCE_RUN/suite.pid" "$pid"
+    wait "$pid" || status=$?
     read -r passed failed < <(node "$ROOT/scripts/count_tests.mjs" "$format" "$counts" 2>>"$log" || echo 0 0)
     if ((status == 124)); then
         printf 'ended after %s seconds\n' "$SUITE_SECONDS" >>"$log"

@@ -3,9 +3,6 @@
 
 create extension tenancy;
 
--- Loaded at the start of each connection, before its first statement could name a setting of the extension.
-select format('alter database %I set session_preload_libraries = ''tenancy''', current_database()) \gexec
-
 grant tenancy_gateway to demo_gateway;
 
 -- By default everybody may connect and make temporary tables. Here it is said by name.
