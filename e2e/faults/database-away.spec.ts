@@ -8,7 +8,7 @@ function run(name: 'TENANCY_TEST_PG_STOP' | 'TENANCY_TEST_PG_START'): void {
   execFileSync('/bin/sh', ['-c', command], { stdio: 'inherit' })
 }
 
-const away = 'The database cannot be reached just now.'
+const away = 'The database is not available.'
 const user = userNamed('t2 user2')
 
 test('without its database the page says so, and goes on by itself when it is back', async ({ page }) => {

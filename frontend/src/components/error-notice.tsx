@@ -9,12 +9,18 @@ interface Props {
   retrying?: boolean
 }
 
+const longestPause = 30
+
 /** Says what happened and what to do, takes the focus, and tries again by itself when the server said when. */
 export function ErrorNotice({ explanation, onRetry, retrying = false }: Props) {
   const box = useRef<HTMLDivElement>(null)
+  const [attempts, setAttempts] = useState(0)
   useEffect(() => {
     box.current?.focus()
   }, [explanation.title])
+
+  // Every page that waits asks again: each time after twice the wait, so that they do not hold the server down.
+  const pause = (first: number) => Math.min(Math.max(first, 1) * 2 ** attempts, longestPause)
 
   return (
     <Alert ref={box} color="red" variant="outline" title={explanation.title} role="alert" tabIndex={-1}>
@@ -25,7 +31,13 @@ export function ErrorNotice({ explanation, onRetry, retrying = false }: Props) {
             Try again
           </Button>
           {explanation.retryAfter !== null && !retrying && (
-            <Countdown seconds={explanation.retryAfter} onEnd={onRetry} />
+            <Countdown
+              seconds={pause(explanation.retryAfter)}
+              onEnd={() => {
+                setAttempts(attempts + 1)
+                onRetry()
+              }}
+            />
           )}
         </Group>
       )}
@@ -34,7 +46,7 @@ export function ErrorNotice({ explanation, onRetry, retrying = false }: Props) {
 }
 
 function Countdown({ seconds, onEnd }: { seconds: number; onEnd: () => void }) {
-  const [left, setLeft] = useState(Math.max(seconds, 1))
+  const [left, setLeft] = useState(seconds)
   const end = useEffectEvent(onEnd)
   useEffect(() => {
     if (left === 0) {
@@ -51,7 +63,7 @@ function Countdown({ seconds, onEnd }: { seconds: number; onEnd: () => void }) {
   // Hidden from screen readers, which would read out every second inside the alert.
   return (
     <Text size="xs" c="dimmed" aria-hidden>
-      again in {left} s
+      by itself in {left} s
     </Text>
   )
 }

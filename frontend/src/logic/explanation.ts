@@ -18,6 +18,10 @@ function wait(seconds: number | null, fallback: string): string {
   return seconds === 1 ? 'Wait a second, then try again.' : `Wait ${seconds} seconds, then try again.`
 }
 
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1) + (text.endsWith('.') ? '' : '.')
+}
+
 export function explain(error: unknown): Explanation {
   if (!(error instanceof ApiError)) {
     return {
@@ -30,6 +34,10 @@ export function explain(error: unknown): Explanation {
 
   if (error.code === pageCode.network) {
     return told('The server cannot be reached.', 'Check your network connection, then try again.')
+  }
+  if (error.code === pageCode.notJson && error.status >= 502) {
+    // Something on the way answered in the server's place.
+    return told('The server cannot be reached just now.', 'Try again in a moment.', error.retryAfter)
   }
   if (error.code === pageCode.timeout) {
     return told('The server took too long to answer.', 'Try again in a moment.')
@@ -46,13 +54,9 @@ export function explain(error: unknown): Explanation {
       return told('This is not here.', 'It does not exist, or it belongs to somebody else.')
     case 429:
       return told('Too many attempts.', wait(error.retryAfter, 'Wait a minute, then try again.'))
-    case 502:
     case 503:
-      return told(
-        'The database cannot be reached just now.',
-        error.retryAfter === null ? 'Try again in a moment.' : 'The page tries again by itself.',
-        error.retryAfter,
-      )
+      // What is away or busy, the server knows best; nothing of anybody's data is in it.
+      return told(sentence(error.message), wait(error.retryAfter, 'Try again in a moment.'), error.retryAfter)
     case 504:
       return told('The database took too long to answer.', 'Try again. If it goes on, the system is overloaded.')
     default:
