@@ -32,6 +32,7 @@ export function ErrorNotice({ explanation, onRetry, retrying = false }: Props) {
           </Button>
           {explanation.retryAfter !== null && !retrying && (
             <Countdown
+              key={attempts} // a try can fail so fast that `retrying` is never seen
               seconds={pause(explanation.retryAfter)}
               onEnd={() => {
                 setAttempts(attempts + 1)
