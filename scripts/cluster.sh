@@ -14,6 +14,9 @@ ensure_cluster() {
     CLUSTER_STARTED=
     if cluster_is_running; then
         PG_PORT=$(cat "$INSTANCE_RUN/pg_port")
+        if [[ $INSTANCE_KIND == demo && ${TENANCY_PG_PORT:-$PG_PORT} != "$PG_PORT" ]]; then
+            die "PostgreSQL runs on port $PG_PORT already: run ./setup.sh down before naming another"
+        fi
         return 0
     fi
     [[ -d $INSTANCE/data ]] || make_cluster
@@ -39,9 +42,7 @@ make_cluster() {
 start_cluster() {
     local port
     if [[ $INSTANCE_KIND == demo && -n ${TENANCY_PG_PORT:-} ]]; then
-        check_port_number TENANCY_PG_PORT "$TENANCY_PG_PORT"
-        port_is_free "$TENANCY_PG_PORT" ||
-            die "port $TENANCY_PG_PORT (TENANCY_PG_PORT) is taken: name another, or none for the first free one"
+        require_free_port TENANCY_PG_PORT "$TENANCY_PG_PORT"
         try_start_cluster "$TENANCY_PG_PORT" || cluster_start_failed
         return 0
     fi

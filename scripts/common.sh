@@ -95,10 +95,16 @@ port_is_free() {
                                    Proto => "tcp", Listen => 1, ReuseAddr => 1) ? 0 : 1)' "$1"
 }
 
-check_port_number() {
+# require_port_number NAME VALUE, require_free_port NAME VALUE: for a port that somebody asked for.
+require_port_number() {
     if [[ ! $2 =~ ^[0-9]{1,5}$ ]] || ((10#$2 < 1 || 10#$2 > 65535)); then
         die "$1=$2 is not a port number (1 to 65535)"
     fi
+}
+
+require_free_port() {
+    port_is_free "$2" ||
+        die "port $2 ($1) is taken: name another, or none for the first free one"
 }
 
 # 32 random bytes as 43 letters that need no quoting anywhere.

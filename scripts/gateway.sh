@@ -33,11 +33,13 @@ ensure_gateway() {
     changed=$(deploy_gateway)
     if gateway_is_running && [[ -z $changed ]]; then
         GATEWAY_PORT=$(cat "$INSTANCE_RUN/gateway_port")
-        if [[ -z ${TENANCY_PORT:-} || $INSTANCE_KIND == test || $TENANCY_PORT == "$GATEWAY_PORT" ]]; then
+        if [[ ${TENANCY_PORT:-$GATEWAY_PORT} == "$GATEWAY_PORT" ]]; then
             wait_for_gateway "$(live_pid "$INSTANCE_RUN/gateway.pid")" ||
                 die "the gateway runs but does not answer: see $INSTANCE_LOG/gateway.log"
             return 0
         fi
+        # Before the running one is stopped for it.
+        require_free_port TENANCY_PORT "$TENANCY_PORT"
     fi
     stop_gateway
     start_gateway
@@ -97,9 +99,7 @@ start_gateway() {
         return 0
     fi
     if [[ -n ${TENANCY_PORT:-} ]]; then
-        check_port_number TENANCY_PORT "$TENANCY_PORT"
-        port_is_free "$TENANCY_PORT" ||
-            die "port $TENANCY_PORT (TENANCY_PORT) is taken: name another, or none for the first free one"
+        require_free_port TENANCY_PORT "$TENANCY_PORT"
         try_start_gateway "$TENANCY_PORT" || gateway_start_failed
         return 0
     fi

@@ -6,8 +6,8 @@ RUNNING_LOCK_FD=9
 
 cmd_up() {
     [[ $# -eq 0 ]] || die "up takes no arguments"
-    [[ -z ${TENANCY_PORT:-} ]] || check_port_number TENANCY_PORT "$TENANCY_PORT"
-    [[ -z ${TENANCY_PG_PORT:-} ]] || check_port_number TENANCY_PG_PORT "$TENANCY_PG_PORT"
+    [[ -z ${TENANCY_PORT:-} ]] || require_port_number TENANCY_PORT "$TENANCY_PORT"
+    [[ -z ${TENANCY_PG_PORT:-} ]] || require_port_number TENANCY_PG_PORT "$TENANCY_PG_PORT"
     prepare_var
     exclusive_lock "$RUNNING_LOCK_FD" "$VAR/running.lock" up
     ensure_packages "${PACKAGES_UP[@]}"
@@ -84,6 +84,10 @@ cmd_down() {
     prepare_var
     exclusive_lock "$RUNNING_LOCK_FD" "$VAR/running.lock" up
     instance_of_up
+    if ! gateway_is_running && ! cluster_is_running; then
+        say "nothing is running here."
+        return 0
+    fi
     stop_gateway
     stop_cluster fast
     rm -f "$INSTANCE_RUN/gateway.pid"
