@@ -254,7 +254,16 @@ as $function$
     'not_null_set', 'not null' = any (missing),
     'index_made', 'index led by the tenant' = any (missing),
     'tenancy_user', to_jsonb(tenancy.granted_on(table_name, 'tenancy_user')),
-    'tenancy_admin', to_jsonb(tenancy.granted_on(table_name, 'tenancy_admin')))
+    'tenancy_admin', to_jsonb(tenancy.granted_on(table_name, 'tenancy_admin')),
+    'sequences', (
+      select coalesce(jsonb_agg(jsonb_build_object('column', a.attname, 'role', r.role_name)), '[]')
+        from pg_depend d
+        join pg_class s on s.oid = d.objid and s.relkind = 'S'
+        join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+        cross join (values ('tenancy_user'::name), ('tenancy_admin'::name)) as r (role_name)
+       where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass
+         and d.refobjid = c.oid and d.deptype = 'a'
+         and 'usage' = any (tenancy.granted_on(s.oid::regclass, r.role_name))))
   from pg_class c where c.oid = table_name
 $function$;
 comment on function tenancy.state_before(regclass, name, text[]) is 'internal: what unprotect() restores';
@@ -383,6 +392,16 @@ begin
         join pg_class c on c.oid = i.indrelid
        where i.indrelid = relation and relation = table_name and (before ->> 'index_made')::boolean
          and ic.relname = left(c.relname, 40) || '_tenancy_idx'
+      union all
+      select 'rights as they were', format('revoke usage on sequence %s from %I', s.oid::regclass, r.role_name)
+        from pg_depend d
+        join pg_class s on s.oid = d.objid and s.relkind = 'S'
+        join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+        cross join (values ('tenancy_user'::name), ('tenancy_admin'::name)) as r (role_name)
+       where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass
+         and d.refobjid = relation and relation = table_name and d.deptype = 'a'
+         and 'usage' = any (tenancy.granted_on(s.oid::regclass, r.role_name))
+         and not before -> 'sequences' @> jsonb_build_array(jsonb_build_object('column', a.attname, 'role', r.role_name))
     loop
       execute undo.sql;
       step := undo.step;
