@@ -14,15 +14,16 @@ create extension tenancy;
 -- ---------------------------------------------------------------- logins
 -- Their passwords are random and known to superusers only.
 
-drop role if exists shop_owner, shop_gateway, shop_reporting, shop_operator, shop_stranger;
+drop role if exists shop_owner, shop_gateway, shop_reporting, shop_operator, shop_stranger, shop_root;
 create role shop_owner login;
 create role shop_gateway login in role tenancy_gateway; -- INHERIT, as most people leave it: the roles themselves do not
 create role shop_reporting login;
 create role shop_operator login in role tenancy_operator;
 create role shop_stranger login;
+create role shop_root login superuser; -- for statements that must be a transaction of their own
 
 insert into tests.login (name)
-values ('shop_owner'), ('shop_gateway'), ('shop_reporting'), ('shop_operator'), ('shop_stranger');
+values ('shop_owner'), ('shop_gateway'), ('shop_reporting'), ('shop_operator'), ('shop_stranger'), ('shop_root');
 select format('alter role %I password %L', name, password) from tests.login \gexec
 
 select format('alter database %I owner to shop_owner', current_database()) \gexec
