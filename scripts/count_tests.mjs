@@ -1,9 +1,13 @@
 // Prints "PASSED FAILED" for one suite's report: count_tests.mjs gtest|vitest|playwright|tap FILE.
 // Skipped tests count as neither.
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 
 const [format, file] = process.argv.slice(2);
+if (!existsSync(file)) {
+  console.error("the suite wrote no report");
+  process.exit(1);
+}
 const text = readFileSync(file, "utf8");
 
 const counters = {
