@@ -23,6 +23,7 @@ CREATECLUSTER_DROPIN=$CREATECLUSTER_DIR/zz-pgtenancy-no-main-cluster.conf
 ensure_packages() {
     local -a missing=()
     local name
+    allow_main_cluster # a killed run could not
     for name in "$@"; do
         package_installed "$name" || missing+=("$name")
     done
@@ -33,15 +34,19 @@ ensure_packages() {
     step "installing packages: ${missing[*]}"
     # Ask for the password here, in the open, rather than in the middle of logged output.
     am_root || as_root true
-    logged apt-update apt_get update
-    if needs_quiet_postgres; then
+    if package_installed "postgresql-$PG_MAJOR"; then
+        finish_interrupted_installation
+        logged apt-update apt_get update
+        logged apt-install apt_get install "${missing[@]}"
+    else
+        forbid_main_cluster
+        finish_interrupted_installation
+        logged apt-update apt_get update
         package_installed postgresql-common ||
             logged apt-postgresql-common apt_get install postgresql-common
-        forbid_main_cluster
+        verify_no_main_cluster
         logged apt-install apt_get install "${missing[@]}"
         allow_main_cluster
-    else
-        logged apt-install apt_get install "${missing[@]}"
     fi
 }
 
@@ -56,15 +61,18 @@ apt_get() {
         apt-get -y -q -o DPkg::Lock::Timeout=300 --no-install-recommends "$@" </dev/null
 }
 
-# True when no server of this version is there yet, so that installing one would create a cluster.
-needs_quiet_postgres() {
-    ! package_installed "postgresql-$PG_MAJOR"
+# After a Ctrl-C during an earlier `up`, apt would ask for this first; done here, it is done while
+# no cluster can come of it.
+finish_interrupted_installation() {
+    if [[ -n $(dpkg --audit) || -n $(ls /var/lib/dpkg/updates 2>/dev/null) ]]; then
+        step "finishing an installation that was interrupted"
+        logged dpkg-configure as_root env DEBIAN_FRONTEND=noninteractive dpkg --configure -a
+    fi
 }
 
 # A file of our own beside postgresql-common's configuration: nothing of the machine's is
 # edited, and taking the file away puts everything back as it was.
 forbid_main_cluster() {
-    local shown
     CREATECLUSTER_DIR_WAS_MISSING=
     [[ -d $CREATECLUSTER_DIR ]] || CREATECLUSTER_DIR_WAS_MISSING=yes
     on_exit allow_main_cluster
@@ -73,6 +81,10 @@ forbid_main_cluster() {
 # Only there while pgtenancy's setup.sh installs PostgreSQL; see its scripts/packages.sh.
 create_main_cluster = false
 CONF
+}
+
+verify_no_main_cluster() {
+    local shown
     shown=$(pg_conftool /etc/postgresql-common/createcluster.conf show -bs create_main_cluster || true)
     [[ $shown == off ]] ||
         die "could not keep postgresql-$PG_MAJOR from creating and starting a cluster named main.
@@ -82,7 +94,7 @@ Add the line  include_dir '$CREATECLUSTER_DIR'  to /etc/postgresql-common/create
 allow_main_cluster() {
     [[ -e $CREATECLUSTER_DROPIN ]] || return 0
     as_root rm -f "$CREATECLUSTER_DROPIN"
-    if [[ $CREATECLUSTER_DIR_WAS_MISSING ]]; then
+    if [[ ${CREATECLUSTER_DIR_WAS_MISSING:-} ]]; then
         as_root rmdir --ignore-fail-on-non-empty "$CREATECLUSTER_DIR"
     fi
 }
