@@ -164,7 +164,7 @@ test_environment() {
     export TENANCY_TEST_PG_STOP=$INSTANCE/bin/pg_stop
     export TENANCY_TEST_PG_START=$INSTANCE/bin/pg_start
     # What browsers and tools leave in their temporary folder goes with ours.
-    mkdir -m 700 "$INSTANCE/tmp"
+    mkdir -m 1777 "$INSTANCE/tmp"
     export TMPDIR=$INSTANCE/tmp
     # The program under test, for suites that start one of their own.
     export TENANCY_GATEWAY_BIN=$INSTANCE/app/tenancy-gateway
