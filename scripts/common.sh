@@ -150,6 +150,8 @@ process_start_time() {
     # The name in brackets may hold blanks; fields count from the last bracket (state is the third).
     # shellcheck disable=SC2086
     set -- ${stat##*) }
+    # Dead already, and only waiting for its parent to notice.
+    [[ $1 != Z ]] || return 1
     printf '%s' "${20}"
 }
 

@@ -31,15 +31,15 @@ ensure_gateway() {
     local changed
     GATEWAY_STARTED=
     changed=$(deploy_gateway)
-    if gateway_is_running && [[ -z $changed ]]; then
+    if gateway_is_running; then
         GATEWAY_PORT=$(cat "$INSTANCE_RUN/gateway_port")
-        if [[ ${TENANCY_PORT:-$GATEWAY_PORT} == "$GATEWAY_PORT" ]]; then
-            wait_for_gateway "$(live_pid "$INSTANCE_RUN/gateway.pid")" ||
-                die "the gateway runs but does not answer: see $INSTANCE_LOG/gateway.log"
-            return 0
+        if [[ ${TENANCY_PORT:-$GATEWAY_PORT} != "$GATEWAY_PORT" ]]; then
+            # Before the running one is stopped for it.
+            require_free_port TENANCY_PORT "$TENANCY_PORT"
+        elif [[ -z $changed ]]; then
+            if wait_for_gateway "$(live_pid "$INSTANCE_RUN/gateway.pid")"; then return 0; fi
+            step "the gateway does not answer: starting it anew"
         fi
-        # Before the running one is stopped for it.
-        require_free_port TENANCY_PORT "$TENANCY_PORT"
     fi
     stop_gateway
     start_gateway
