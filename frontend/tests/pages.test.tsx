@@ -179,6 +179,7 @@ describe('patients', () => {
     open('/patients')
     await pass(0.5)
     expect(screen.getByRole('alert').textContent).toContain('The database is not available.')
+    expect(screen.getByRole('alert').textContent).toContain('The page tries again by itself.')
     await pass(1)
     expect(tries()).toBe(1)
     await pass(1.5)

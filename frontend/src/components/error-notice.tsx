@@ -19,21 +19,22 @@ export function ErrorNotice({ explanation, onRetry, retrying = false }: Props) {
     box.current?.focus()
   }, [explanation.title])
 
+  const automatic = onRetry !== undefined && explanation.retryAfter !== null
   // Every page that waits asks again: each time after twice the wait, so that they do not hold the server down.
   const pause = (first: number) => Math.min(Math.max(first, 1) * 2 ** attempts, longestPause)
 
   return (
     <Alert ref={box} color="red" variant="outline" title={explanation.title} role="alert" tabIndex={-1}>
-      <Text size="sm">{explanation.advice}</Text>
+      <Text size="sm">{automatic ? 'The page tries again by itself.' : explanation.advice}</Text>
       {onRetry && (
         <Group mt="sm" gap="sm">
           <Button size="xs" variant="default" onClick={onRetry} loading={retrying}>
             Try again
           </Button>
-          {explanation.retryAfter !== null && !retrying && (
+          {automatic && !retrying && (
             <Countdown
               key={attempts} // a try can fail so fast that `retrying` is never seen
-              seconds={pause(explanation.retryAfter)}
+              seconds={pause(explanation.retryAfter ?? 1)}
               onEnd={() => {
                 setAttempts(attempts + 1)
                 onRetry()
@@ -64,7 +65,7 @@ function Countdown({ seconds, onEnd }: { seconds: number; onEnd: () => void }) {
   // Hidden from screen readers, which would read out every second inside the alert.
   return (
     <Text size="xs" c="dimmed" aria-hidden>
-      by itself in {left} s
+      next try in {left} s
     </Text>
   )
 }
