@@ -1,6 +1,6 @@
 -- The context: one transaction long, written once, and by tenancy.attach() alone.
 
-select plan(82);
+select plan(83);
 select tests.open('a', 'shop_gateway');
 select tests.open('b', 'shop_gateway');
 
@@ -137,6 +137,7 @@ select tests.open('stranger', 'shop_stranger');
 select is(tests.sqlstate_of('stranger', tests.attach_as('ann')), '42501', 'a login without tenancy_gateway cannot attach, with a good token either');
 grant execute on function tenancy.attach(text) to shop_stranger;
 select is(tests.sqlstate_of('stranger', tests.attach_as('ann')), '42501', 'nor where it was given the function, as it cannot become tenancy_user');
+select matches((tests.try('stranger', tests.attach_as('ann'))).hint, 'GRANT tenancy_gateway TO shop_stranger', 'and is told what is missing');
 revoke execute on function tenancy.attach(text) from shop_stranger;
 
 select tests.tell('a', 'begin transaction read only');

@@ -80,11 +80,11 @@ select is(tests.sqlstate_of('gateway', $$select (tenancy.login('ann', 'ann-secre
 select is(pg_temp.register('owner', 'shop.accounts', 'shop.memberships'), '00000', 'the true directory is back');
 
 -- ---------------------------------------------------------------- a search_path that leads astray
-select tests.tell('owner', $$create function crooked.equal(text, text) returns boolean language sql as 'select true'$$);
+select tests.tell('owner', $$create function crooked.equal(text, text) returns boolean language sql as $f$ select $1 operator(pg_catalog.=) 'ann' $f$ $$);
 select tests.tell('owner', $$create operator crooked.= (leftarg = text, rightarg = text, function = crooked.equal)$$);
 select tests.open('b', 'shop_gateway', '-c search_path=crooked,pg_catalog');
 grant usage on schema crooked to public;
-select is(tests.sqlstate_of('b', $$select (tenancy.login('nobody', 'ann-secret')).token$$), '28P01', 'an operator = of the caller''s search_path does not make every name equal');
+select is(tests.sqlstate_of('b', $$select (tenancy.login('nobody', 'ann-secret')).token$$), '28P01', 'an operator = of the caller''s search_path does not make every name ann''s');
 select is(tests.tell('b', format('select tenancy.logout(%L)', repeat('A', 43))), 'f', 'nor every token');
 revoke usage on schema crooked from public;
 

@@ -101,8 +101,8 @@ update shop.account set password_hash = null where user_name = 'ned';
 insert into shop.account (user_name, password_hash) values
   ('gil', '$6$saltsalt$3Z11HPNKgIbND8yQKZ051nKHX5SuQt2J63Tw646bSdeHLk/HTXBAPOmRPdPT.3FKU14foiRM9OLpwmz2SBBpe0'),
   ('hal', tenancy.hash_password('hal-secret')),
-  -- Verifying this one would take seconds; no password is known for it.
-  ('ken', '$2b$17$abcdefghijklmnopqrstuuAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'),
+  -- Of ken-secret, and verifying it would take seconds.
+  ('ken', '$2b$17$abcdefghijklmnopqrstuubgsFe9uAloFqARE5yStWRDWtZS/k8Oi'),
   ('max', 'a password in plain text');
 
 insert into shop.membership (user_id, tenant_id, role)
