@@ -5,7 +5,7 @@
 
 TAP_COUNT=0
 TAP_FAILED=0
-SCRATCH=$(mktemp -d /tmp/tenancy-tap.XXXXXX)
+SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/tap.XXXXXX")
 chmod 711 "$SCRATCH"
 TAP_ENDINGS=()
 
