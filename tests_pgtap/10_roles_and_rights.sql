@@ -99,7 +99,7 @@ select is_empty(
 
 -- CREATE EXTENSION where somebody was there before.
 set client_min_messages = warning;
-select is(current_setting('shared_preload_libraries') ~ 'tenancy', true, 'the library is loaded before anybody connects');
+select is(concat(current_setting('shared_preload_libraries'), current_setting('session_preload_libraries')) ~ 'tenancy', true, 'the library is loaded before the first statement of anybody');
 
 create role tests_squatter login;
 create function pg_temp.install_over(set_up text) returns text language plpgsql as
