@@ -1,0 +1,86 @@
+#include "credentials.hpp"
+
+#include "http_error.hpp"
+
+#include <algorithm>
+
+namespace gateway {
+
+namespace {
+
+constexpr std::size_t longest_token = 128;
+
+bool is_token(std::string_view text) {
+    return !text.empty() && text.size() <= longest_token && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+    });
+}
+
+HttpError cross_site() {
+    return HttpError(403, "TNCY403", "the request comes from another site",
+                     "Only the gateway's own pages may send changing requests.");
+}
+
+} // namespace
+
+std::optional<std::string> Credentials::token(const http::Request &request) const {
+    std::optional<std::string> value;
+    for (const http::Header &header : request.headers) {
+        if (header.name != "cookie") continue;
+        std::string_view rest = header.value;
+        while (!rest.empty()) {
+            const auto semicolon = rest.find(';');
+            const auto pair = http::trimmed(rest.substr(0, semicolon));
+            rest.remove_prefix(semicolon == std::string_view::npos ? rest.size() : semicolon + 1);
+            const auto equals = pair.find('=');
+            if (equals == std::string_view::npos || http::trimmed(pair.substr(0, equals)) != name()) continue;
+            if (value) {
+                HttpError twice(400, "TNCY400", "the request has two session cookies");
+                twice.clear_cookie = true;
+                throw twice;
+            }
+            value = std::string(http::trimmed(pair.substr(equals + 1)));
+        }
+    }
+    if (value && !is_token(*value)) return std::nullopt;
+    return value;
+}
+
+std::string Credentials::set_cookie(std::string_view token, long max_age_seconds) const {
+    std::string cookie(name());
+    cookie += "=";
+    cookie += token;
+    cookie += "; Path=/; HttpOnly; SameSite=Lax; Max-Age=" + std::to_string(max_age_seconds);
+    if (secure_) cookie += "; Secure";
+    return cookie;
+}
+
+std::string Credentials::clear_cookie() const { return set_cookie("", 0); }
+
+void require_same_origin(const http::Request &request) {
+    for (const http::Header &header : request.headers) {
+        if (header.name == "sec-fetch-site" && header.value != "same-origin" && header.value != "none")
+            throw cross_site();
+        if (header.name != "origin") continue;
+        std::string_view origin = header.value;
+        for (const std::string_view scheme : {"http://", "https://"}) {
+            if (!origin.starts_with(scheme)) continue;
+            origin.remove_prefix(scheme.size());
+            break;
+        }
+        // Without a scheme it is "null" or nonsense, and no Host equals it.
+        if (origin.size() == header.value.size() || !http::equal_ignoring_case(origin, *request.header("host")))
+            throw cross_site();
+    }
+}
+
+void require_json(const http::Request &request) {
+    const std::string *type = request.header("content-type");
+    if (request.count("content-type") == 1) {
+        const std::string_view media = std::string_view(*type).substr(0, type->find(';'));
+        if (http::equal_ignoring_case(http::trimmed(media), "application/json")) return;
+    }
+    throw HttpError(415, "TNCY415", "the body must be JSON", "Send the header Content-Type: application/json.");
+}
+
+} // namespace gateway

@@ -1,0 +1,206 @@
+#include "db/connection.hpp"
+
+#include <array>
+#include <cerrno>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace gateway::db {
+
+namespace {
+
+constexpr Oid text_type = 25;
+constexpr std::size_t most_prepared = 512;
+// Postgres ends an overlong statement itself; this much later the network must be at fault.
+constexpr auto answer_grace = std::chrono::seconds(5);
+
+std::string field(const PGresult *result, int code) {
+    const char *text = PQresultErrorField(result, code);
+    return text ? text : "";
+}
+
+// Waits for the socket, the deadline or the abort. False: the deadline passed or the abort was raised.
+bool wait_for(int fd, short events, Clock::time_point deadline, const Abort *abort) {
+    while (true) {
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+        if (left <= 0) return false;
+        std::array<pollfd, 2> fds{{{fd, events, 0}, {abort ? abort->descriptor() : -1, POLLIN, 0}}};
+        const int ready = ::poll(fds.data(), fds.size(), static_cast<int>(left));
+        if (ready < 0 && errno != EINTR) return false;
+        if (ready > 0 && fds[1].revents) return false;
+        if (ready > 0) return true;
+    }
+}
+
+} // namespace
+
+Abort::Abort() : event_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    if (event_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+}
+
+Abort::~Abort() { ::close(event_); }
+
+void Abort::raise() noexcept {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto ignored = ::write(event_, &one, sizeof one);
+}
+
+Connection::Connection(const ConnectionOptions &options) : options_(options) {
+    // The URL comes last but two: what the operator wrote in it wins over the name, never over the encoding.
+    const std::array<const char *, 4> keys = {"fallback_application_name", "dbname", "client_encoding", nullptr};
+    const std::array<const char *, 4> values = {"tenancy-gateway", options_.url.c_str(), "UTF8", nullptr};
+    connection_.reset(PQconnectStartParams(keys.data(), values.data(), 1));
+    const auto deadline = Clock::now() + options_.connect_timeout;
+    const auto refuse = [&](std::string message) {
+        ConnectFailure failure;
+        failure.message = std::move(message);
+        failure.connection_lost = true;
+        failure.nothing_received = true;
+        throw failure;
+    };
+    if (!connection_) refuse("out of memory");
+    PQsetNoticeProcessor(connection_.get(), [](void *, const char *) {}, nullptr); // libpq prints notices to stderr
+    for (auto state = PGRES_POLLING_WRITING; state != PGRES_POLLING_OK; state = PQconnectPoll(connection_.get())) {
+        if (state == PGRES_POLLING_FAILED || PQstatus(connection_.get()) == CONNECTION_BAD)
+            refuse(PQerrorMessage(connection_.get()));
+        if (!wait_for(PQsocket(connection_.get()), state == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline,
+                      options_.abort))
+            refuse("no answer from the database server in time");
+    }
+    PQsetnonblocking(connection_.get(), 1);
+    // Outside any attach, where a context seals the session against SET.
+    const Statement timeout{"timeout", "select set_config('statement_timeout', $1, false)"};
+    run(timeout, {std::to_string(options_.statement_timeout.count())});
+}
+
+void Connection::lost(const char *why) {
+    PgFailure failure;
+    failure.message = why;
+    failure.connection_lost = true;
+    failure.nothing_received = !received_;
+    throw failure;
+}
+
+PgFailure Connection::failure(const PGresult *result) const {
+    PgFailure failure;
+    failure.sqlstate = field(result, PG_DIAG_SQLSTATE);
+    failure.message = field(result, PG_DIAG_MESSAGE_PRIMARY);
+    failure.hint = field(result, PG_DIAG_MESSAGE_HINT);
+    if (failure.message.empty()) failure.message = PQresultErrorMessage(result);
+    // FATAL closes the session: the server is going down, or somebody ended this backend.
+    failure.connection_lost = failure.sqlstate.empty() || failure.sqlstate.starts_with("08") ||
+                              field(result, PG_DIAG_SEVERITY_NONLOCALIZED) == "FATAL" ||
+                              PQstatus(connection_.get()) == CONNECTION_BAD;
+    failure.nothing_received = !received_;
+    return failure;
+}
+
+void Connection::wait(short events, Clock::time_point deadline) {
+    if (!wait_for(PQsocket(connection_.get()), events, deadline, options_.abort)) {
+        received_ = true; // the server may be working on it: never send it again
+        lost("no answer from the database server in time");
+    }
+}
+
+void Connection::send_all(Clock::time_point deadline) {
+    while (true) {
+        const int left = PQflush(connection_.get());
+        if (left == 0) return;
+        if (left < 0) lost("the connection to the database server broke");
+        wait(POLLIN | POLLOUT, deadline);
+        // Reading while writing: the server may be blocked on sending us something.
+        if (!PQconsumeInput(connection_.get())) lost("the connection to the database server broke");
+    }
+}
+
+PGresult *Connection::next_result(Clock::time_point deadline) {
+    while (PQisBusy(connection_.get())) {
+        wait(POLLIN, deadline);
+        if (!PQconsumeInput(connection_.get())) {
+            // The server's last words may be in the buffer already: let PQgetResult tell them.
+            if (PQisBusy(connection_.get())) lost("the connection to the database server broke");
+        }
+    }
+    return PQgetResult(connection_.get());
+}
+
+Result Connection::run(std::span<const Call> calls) {
+    const auto deadline = Clock::now() + options_.statement_timeout + answer_grace;
+    PGconn *connection = connection_.get();
+    received_ = false;
+    if (!PQenterPipelineMode(connection)) lost("the connection to the database server is not idle");
+
+    struct Step {
+        const std::string *prepares; // nullptr: an execution
+    };
+    std::vector<Step> steps;
+    bool sent = true;
+    for (const Call &call : calls) {
+        const Statement &statement = *call.statement;
+        const int count = static_cast<int>(call.parameters.size());
+        if (!prepared_.contains(statement.name)) {
+            const std::vector<Oid> types(call.parameters.size(), text_type);
+            sent = sent && PQsendPrepare(connection, statement.name.c_str(), statement.sql.c_str(), count, types.data());
+            steps.push_back({&statement.name});
+        }
+        std::vector<const char *> values;
+        for (const std::string &parameter : call.parameters) values.push_back(parameter.c_str());
+        sent = sent && PQsendQueryPrepared(connection, statement.name.c_str(), count, values.data(), nullptr, nullptr, 0);
+        steps.push_back({nullptr});
+    }
+    if (!sent || !PQpipelineSync(connection)) lost("the connection to the database server broke");
+    send_all(deadline);
+
+    Result last;
+    std::optional<PgFailure> failed;
+    std::size_t step = 0;
+    while (true) {
+        PGresult *raw = next_result(deadline);
+        if (!raw) {
+            if (PQstatus(connection) == CONNECTION_BAD) {
+                if (failed) throw *failed;
+                lost("the connection to the database server broke");
+            }
+            ++step; // the end of one step's results
+            continue;
+        }
+        Result result(raw);
+        const ExecStatusType status = PQresultStatus(raw);
+        if (status == PGRES_PIPELINE_SYNC) break;
+        if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
+            received_ = true;
+            // A prepared statement stays, whatever becomes of the transaction.
+            if (step < steps.size() && steps[step].prepares) prepared_.insert(*steps[step].prepares);
+            last = std::move(result);
+        } else if (!failed && status != PGRES_PIPELINE_ABORTED) {
+            failed = failure(raw);
+            if (failed->connection_lost) throw *failed;
+        }
+    }
+    PQexitPipelineMode(connection);
+    if (failed) throw *failed;
+    return last;
+}
+
+Result Connection::run(const Statement &statement, std::vector<std::string> parameters) {
+    const std::array<Call, 1> call = {Call{&statement, std::move(parameters)}};
+    return run(call);
+}
+
+bool Connection::alive() const {
+    if (PQstatus(connection_.get()) != CONNECTION_OK) return false;
+    // An idle server says nothing: bytes are its farewell (57P01), the end is its end.
+    char byte = 0;
+    return ::recv(PQsocket(connection_.get()), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+           (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+bool Connection::reusable() const {
+    return PQstatus(connection_.get()) == CONNECTION_OK && PQpipelineStatus(connection_.get()) == PQ_PIPELINE_OFF &&
+           PQtransactionStatus(connection_.get()) == PQTRANS_IDLE && prepared_.size() <= most_prepared;
+}
+
+} // namespace gateway::db

@@ -1,0 +1,116 @@
+// One connection to Postgres: RAII over PGconn and PGresult, prepared statements and pipelines only. A connection
+// belongs to one thread at a time. Every wait has a deadline and ends early when `Abort` is raised.
+#pragma once
+
+#include <libpq-fe.h>
+
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+namespace gateway::db {
+
+using Clock = std::chrono::steady_clock;
+
+struct PgFailure : std::exception {
+    const char *what() const noexcept override { return message.c_str(); }
+
+    std::string sqlstate; // empty when libpq, not the server, tells it
+    std::string message;
+    std::string hint;
+    bool connection_lost = false;
+    bool nothing_received = false; // no result came before: the statements may not have been seen at all
+};
+
+// Could not connect. Never says 28xxx to a client: it is the gateway's own login that failed, not theirs.
+struct ConnectFailure : PgFailure {};
+
+// Raised once, at the end of the process: all waits on Postgres give up.
+class Abort {
+public:
+    Abort();
+    ~Abort();
+    Abort(const Abort &) = delete;
+    Abort &operator=(const Abort &) = delete;
+    void raise() noexcept;
+    int descriptor() const { return event_; }
+
+private:
+    int event_;
+};
+
+// The `name` identifies the text: the same name always has the same SQL. Parameters are text, cast in the SQL.
+struct Statement {
+    std::string name;
+    std::string sql;
+};
+
+struct Call {
+    const Statement *statement;
+    std::vector<std::string> parameters;
+};
+
+class Result {
+public:
+    explicit Result(PGresult *result = nullptr) : result_(result) {}
+    int rows() const { return PQntuples(result_.get()); }
+    bool is_null(int row, int column) const { return PQgetisnull(result_.get(), row, column) == 1; }
+    std::string_view text(int row, int column) const {
+        return {PQgetvalue(result_.get(), row, column),
+                static_cast<std::size_t>(PQgetlength(result_.get(), row, column))};
+    }
+
+private:
+    struct Clear {
+        void operator()(PGresult *result) const { PQclear(result); }
+    };
+    std::unique_ptr<PGresult, Clear> result_;
+};
+
+struct ConnectionOptions {
+    std::string url;
+    std::chrono::milliseconds connect_timeout{2'000};
+    std::chrono::milliseconds statement_timeout{10'000};
+    const Abort *abort = nullptr;
+};
+
+class Connection {
+public:
+    explicit Connection(const ConnectionOptions &options); // throws ConnectFailure
+
+    // Sends all calls in one pipeline, which is one implicit transaction and one round trip; returns the last result.
+    // A statement this connection has not seen is prepared in the same pipeline, so that names are looked up with
+    // the rights that an attach before it gave. Throws PgFailure for the first call that fails.
+    Result run(std::span<const Call> calls);
+    Result run(const Statement &statement, std::vector<std::string> parameters = {});
+
+    bool alive() const;    // open, as far as the socket tells without a round trip
+    bool reusable() const; // open, idle and with nothing left over
+    Clock::time_point born() const { return born_; }
+    int server_version() const { return PQserverVersion(connection_.get()); }
+
+private:
+    struct Finish {
+        void operator()(PGconn *connection) const { PQfinish(connection); }
+    };
+
+    void wait(short events, Clock::time_point deadline);
+    void send_all(Clock::time_point deadline);
+    PGresult *next_result(Clock::time_point deadline);
+    [[noreturn]] void lost(const char *why);
+    PgFailure failure(const PGresult *result) const;
+
+    ConnectionOptions options_;
+    std::unique_ptr<PGconn, Finish> connection_;
+    std::unordered_set<std::string> prepared_;
+    Clock::time_point born_ = Clock::now();
+    bool received_ = false; // in the current pipeline
+};
+
+} // namespace gateway::db

@@ -1,0 +1,60 @@
+#include "db/pool.hpp"
+
+#include <algorithm>
+
+namespace gateway::db {
+
+Pool::Pool(const PoolOptions &options, Connect connect) : options_(options), connect_(std::move(connect)) {
+    idle_.reserve(options_.size); // give_back must not fail
+}
+
+std::unique_ptr<Connection> Pool::take_place() {
+    std::unique_lock lock(mutex_);
+    if (waiters_.empty() && !idle_.empty()) {
+        auto connection = std::move(idle_.back()); // the one used last has the warmest caches
+        idle_.pop_back();
+        ++taken_;
+        return connection;
+    }
+    if (waiters_.empty() && taken_ + idle_.size() < options_.size) {
+        ++taken_;
+        return nullptr;
+    }
+    Waiter self;
+    waiters_.push_back(&self);
+    if (!self.ready.wait_for(lock, options_.longest_wait, [&] { return self.served; })) {
+        std::erase(waiters_, &self);
+        throw PoolExhausted();
+    }
+    return std::move(self.connection); // the place came with it
+}
+
+Pool::Lease Pool::lease() {
+    auto connection = take_place();
+    if (connection && !connection->alive()) connection.reset();
+    if (connection) return Lease(*this, std::move(connection));
+    try {
+        return Lease(*this, connect_());
+    } catch (...) {
+        give_back(nullptr);
+        throw;
+    }
+}
+
+void Pool::give_back(std::unique_ptr<Connection> connection) noexcept {
+    if (connection && (!connection->reusable() || Clock::now() - connection->born() > options_.longest_life))
+        connection.reset();
+    const std::lock_guard lock(mutex_);
+    if (!waiters_.empty()) {
+        Waiter &first = *waiters_.front();
+        waiters_.pop_front();
+        first.connection = std::move(connection);
+        first.served = true;
+        first.ready.notify_one(); // under the lock: the waiter is on its thread's stack and may go as soon as it can
+        return;
+    }
+    --taken_;
+    if (connection) idle_.push_back(std::move(connection));
+}
+
+} // namespace gateway::db

@@ -1,0 +1,23 @@
+// Signing in, looking, choosing a tenant, signing out.
+#pragma once
+
+#include "handlers/services.hpp"
+
+namespace gateway::handlers {
+
+void login(Services &, const http::Request &, const Names &, httplib::Response &);
+void show_session(Services &, const http::Request &, const Names &, httplib::Response &);
+void choose_tenant(Services &, const http::Request &, const Names &, httplib::Response &);
+void logout(Services &, const http::Request &, const Names &, httplib::Response &);
+
+// The session token, or HttpError 401.
+std::string required_token(const Services &services, const http::Request &request);
+
+struct LoginForm {
+    std::string user_name; // empty when missing
+    std::string password;  // empty when missing
+};
+LoginForm read_login_form(const std::string &body);  // throws HttpError 400
+std::string read_tenant_choice(const std::string &body); // throws HttpError 400
+
+} // namespace gateway::handlers

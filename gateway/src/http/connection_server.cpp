@@ -1,0 +1,566 @@
+#include "http/connection_server.hpp"
+
+#include "json.hpp"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdexcept>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace gateway::http {
+
+// process_request's arguments and write order change between versions; look at both before adding one here.
+static_assert(std::string_view(CPPHTTPLIB_VERSION).starts_with("0.11."),
+              "the connection layer was checked against cpp-httplib 0.11 only");
+
+namespace {
+
+constexpr std::uint64_t quit_id = 0;
+constexpr auto sweep_every = milliseconds(100);
+constexpr int pipelined_in_one_go = 8;
+constexpr std::size_t kept_capacity = 4096;      // what an idle connection may keep of its buffers
+constexpr std::size_t lingering_bytes = 4 << 20; // what a turned-away client may still send before it is cut off
+constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
+
+// Gives process_request the bytes of one request and collects the answer, so that it goes out in one send.
+class MemoryStream : public httplib::Stream {
+public:
+    MemoryStream(std::string_view input, std::string &output) : input_(input), output_(output) {}
+
+    bool is_readable() const override { return true; }
+    bool is_writable() const override { return true; }
+    ssize_t read(char *to, std::size_t size) override {
+        const std::size_t n = std::min(size, input_.size());
+        std::memcpy(to, input_.data(), n);
+        input_.remove_prefix(n);
+        return static_cast<ssize_t>(n);
+    }
+    ssize_t write(const char *from, std::size_t size) override {
+        output_.append(from, size);
+        return static_cast<ssize_t>(size);
+    }
+    void get_remote_ip_and_port(std::string &, int &) const override {}
+    void get_local_ip_and_port(std::string &, int &) const override {}
+    // Never the real one: cpp-httplib answers 500 from descriptor 1024 on.
+    socket_t socket() const override { return 0; }
+
+private:
+    std::string_view input_;
+    std::string &output_;
+};
+
+// The request that this worker is answering; cpp-httplib's handlers have no room to carry it.
+thread_local const Request *current_request = nullptr;
+
+// cpp-httplib keeps its own list to itself; these are the answers the layer gives before it is asked.
+std::string_view reason_phrase(int status) {
+    switch (status) {
+    case 400: return "Bad Request";
+    case 408: return "Request Timeout";
+    case 413: return "Payload Too Large";
+    case 414: return "URI Too Long";
+    case 417: return "Expectation Failed";
+    case 431: return "Request Header Fields Too Large";
+    case 501: return "Not Implemented";
+    case 503: return "Service Unavailable";
+    case 505: return "HTTP Version Not Supported";
+    default: return status < 500 ? "Bad Request" : "Internal Server Error";
+    }
+}
+
+std::string plain_answer(int status, std::string_view body) {
+    return "HTTP/1.1 " + std::to_string(status) + " " + std::string(reason_phrase(status)) +
+           "\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\nCache-Control: no-store\r\n"
+           "X-Content-Type-Options: nosniff\r\nReferrer-Policy: same-origin\r\n" +
+           (status == 503 ? "Retry-After: 1\r\n" : "") + "Content-Length: " + std::to_string(body.size()) +
+           "\r\n\r\n" + std::string(body);
+}
+
+std::string address_text(const sockaddr_storage &address) {
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    if (address.ss_family == AF_INET6)
+        inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6 &>(address).sin6_addr, text.data(), text.size());
+    else
+        inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in &>(address).sin_addr, text.data(), text.size());
+    return text.data();
+}
+
+int checked(int result, const char *what) {
+    if (result < 0) throw std::system_error(errno, std::generic_category(), what);
+    return result;
+}
+
+void signal_event(int fd) noexcept {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto ignored = ::write(fd, &one, sizeof one); // full means signalled already
+}
+
+} // namespace
+
+struct ConnectionServer::Connection {
+    Connection(int socket, std::uint64_t number, std::string address, const RequestLimits &limits)
+        : fd(socket), id(number), remote_address(std::move(address)), reader(limits) {}
+    ~Connection() { ::close(fd); }
+    Connection(const Connection &) = delete;
+    Connection &operator=(const Connection &) = delete;
+
+    const int fd;
+    const std::uint64_t id;
+    const std::string remote_address;
+    RequestReader reader;
+    std::string in;
+    std::string out;
+    std::size_t sent = 0;
+    std::size_t charged = 0;
+    std::size_t discarded = 0;
+    Phase phase = Phase::idle;
+    bool input_ended = false; // the client has shut down its side; it may still read
+    bool close_after_answer = false;
+    bool has_slow_slot = false;
+    bool busy = false;   // under mutex_: a worker has it
+    bool parked = false; // under mutex_: waits for the slow lane, in no epoll
+    Clock::time_point due{};
+};
+
+ConnectionServer::ConnectionServer(const ServerLimits &limits, Answerer answerer)
+    : limits_(limits), answerer_(std::move(answerer)) {
+    epoll_ = checked(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
+    stop_event_ = checked(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd");
+    quit_event_ = checked(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd");
+    epoll_event quit{};
+    quit.events = EPOLLIN; // level-triggered and never read: every worker sees it
+    quit.data.u64 = quit_id;
+    checked(epoll_ctl(epoll_, EPOLL_CTL_ADD, quit_event_, &quit), "epoll_ctl");
+
+    // Before cpp-httplib reads a body, looks for a file or tries a regular expression.
+    set_pre_routing_handler([this](const httplib::Request &, httplib::Response &response) {
+        answerer_(*current_request, response);
+        return HandlerResponse::Handled;
+    });
+    // The answerer turns its failures into answers itself; this is for what escapes it. Without it the exception's
+    // text would go out in a header.
+    set_exception_handler([](const httplib::Request &, httplib::Response &response, std::exception_ptr) {
+        response.status = 500;
+        response.set_content(error_json("TNCY500", "internal error"), "application/json; charset=utf-8");
+    });
+    set_post_routing_handler([](const httplib::Request &, httplib::Response &response) {
+        response.headers.erase("Keep-Alive");
+        response.headers.erase("Accept-Ranges"); // cpp-httplib promises ranges on HEAD; none are served
+        if (response.status == 204 || response.status == 304) response.headers.erase("Content-Length");
+        if (current_request->minor_version == 0 && !response.has_header("Connection"))
+            response.set_header("Connection", "keep-alive");
+    });
+}
+
+ConnectionServer::~ConnectionServer() {
+    connections_.clear();
+    ::close(quit_event_);
+    ::close(stop_event_);
+    ::close(epoll_);
+}
+
+std::uint16_t ConnectionServer::bind(const std::string &host, std::uint16_t port) {
+    listener_ = std::make_unique<Listener>(host, port);
+    return listener_->port();
+}
+
+void ConnectionServer::stop() noexcept { signal_event(stop_event_); }
+
+std::size_t ConnectionServer::open_connections() const {
+    const std::lock_guard lock(mutex_);
+    return connections_.size();
+}
+
+void ConnectionServer::run() {
+    for (unsigned i = 0; i < limits_.workers; ++i) workers_.emplace_back([this] { work(); });
+    while (true) {
+        const auto now = Clock::now();
+        std::array<pollfd, 2> fds{{{stop_event_, POLLIN, 0}, {listener_->socket(), POLLIN, 0}}};
+        const bool accepting = now >= accept_again_;
+        const bool nothing_to_sweep = accepting && open_connections() == 0;
+        const int timeout = nothing_to_sweep ? -1 : static_cast<int>(sweep_every.count());
+        const int ready = ::poll(fds.data(), accepting ? 2 : 1, timeout);
+        if (ready > 0 && fds[0].revents) break;
+        if (ready > 0 && accepting && fds[1].revents) accept_all(Clock::now());
+        sweep(Clock::now());
+    }
+    drain();
+    signal_event(quit_event_);
+    for (std::thread &worker : workers_) worker.join();
+    workers_.clear();
+    const std::lock_guard lock(mutex_);
+    connections_.clear();
+}
+
+// Stop taking connections; let what is in flight end; give half-sent requests a moment.
+void ConnectionServer::drain() {
+    stopping_ = true;
+    listener_->close();
+    const auto end = Clock::now() + limits_.drain_time;
+    while (true) {
+        dismiss_idle();
+        sweep(Clock::now());
+        if (open_connections() == 0) return;
+        if (Clock::now() >= end) break;
+        std::this_thread::sleep_for(milliseconds(5)); // only while stopping: polls for the last answers
+    }
+    if (abandon_) abandon_();
+}
+
+void ConnectionServer::dismiss_idle() {
+    std::vector<std::unique_ptr<Connection>> gone;
+    const std::lock_guard lock(mutex_);
+    const auto partial_end = Clock::now() + limits_.partial_time;
+    for (auto it = connections_.begin(); it != connections_.end();) {
+        Connection &c = *it->second;
+        char byte = 0;
+        if (c.busy || c.parked || c.has_slow_slot) {
+            ++it;
+        } else if (c.phase == Phase::idle && c.in.empty() && ::recv(c.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) {
+            gone.push_back(std::move(it->second));
+            it = connections_.erase(it);
+        } else {
+            // A request that has arrived, or has begun to: its worker closes the connection after the answer.
+            if (c.phase == Phase::head || c.phase == Phase::body) c.due = std::min(c.due, partial_end);
+            ++it;
+        }
+    }
+}
+
+void ConnectionServer::accept_all(Clock::time_point now) {
+    for (int i = 0; i < 256; ++i) {
+        sockaddr_storage address{};
+        socklen_t size = sizeof address;
+        const int fd = ::accept4(listener_->socket(), reinterpret_cast<sockaddr *>(&address), &size,
+                                 SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            if (errno == EAGAIN || errno == EWOULDBLOCK) return;
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+                accept_again_ = now + milliseconds(50); // the connection waits in the backlog; do not spin on it
+                return;
+            }
+            continue; // the client is gone already
+        }
+        const int yes = 1;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+        const std::lock_guard lock(mutex_);
+        if (connections_.size() >= limits_.connections) {
+            turn_away(fd);
+            continue;
+        }
+        const std::uint64_t id = next_id_++;
+        auto connection = std::make_unique<Connection>(fd, id, address_text(address), limits_.request);
+        enter(*connection, Phase::idle);
+        epoll_event event{};
+        event.events = EPOLLIN | EPOLLONESHOT;
+        event.data.u64 = id;
+        // The worker that sees the first byte blocks on mutex_ until the connection is in the table.
+        if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) continue;
+        connections_.emplace(id, std::move(connection));
+    }
+}
+
+void ConnectionServer::turn_away(int fd) {
+    static const std::string full = plain_answer(503, error_json("TNCY503", "too many connections"));
+    [[maybe_unused]] const auto sent = ::send(fd, full.data(), full.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    ::shutdown(fd, SHUT_WR);
+    std::array<char, 4096> ignored;
+    while (::recv(fd, ignored.data(), ignored.size(), MSG_DONTWAIT) > 0) {} // unread bytes would reset the answer
+    ::close(fd);
+}
+
+void ConnectionServer::sweep(Clock::time_point now) {
+    std::vector<std::unique_ptr<Connection>> overdue;
+    {
+        const std::lock_guard lock(mutex_);
+        for (auto it = connections_.begin(); it != connections_.end();) {
+            const Connection &c = *it->second;
+            if (c.busy || c.parked || c.has_slow_slot || c.due > now) {
+                ++it;
+                continue;
+            }
+            overdue.push_back(std::move(it->second));
+            it = connections_.erase(it);
+        }
+    }
+    for (auto &c : overdue) time_out(std::move(c));
+}
+
+// The connection is out of the table, so no worker can claim it; closing its socket takes it out of the epoll.
+void ConnectionServer::time_out(std::unique_ptr<Connection> c) {
+    if (c->phase == Phase::head || c->phase == Phase::body) {
+        c->out.clear();
+        refuse(*c, {408, "TNCY408", "the request did not arrive in time"});
+        [[maybe_unused]] const Sent ignored = send_out(*c);
+        ::shutdown(c->fd, SHUT_WR);
+    }
+    buffered_ -= c->charged;
+}
+
+void ConnectionServer::work() {
+    while (true) {
+        epoll_event event{};
+        const int ready = epoll_wait(epoll_, &event, 1, -1);
+        if (ready <= 0) continue;
+        if (event.data.u64 == quit_id) return;
+        Connection *c = claim(event.data.u64);
+        if (!c) continue; // swept between the event and here
+        Next next = Next::close;
+        try {
+            next = serve(*c);
+        } catch (...) {
+            // Out of memory while buffering: this connection ends, the others go on.
+        }
+        release(*c, next);
+    }
+}
+
+ConnectionServer::Connection *ConnectionServer::claim(std::uint64_t id) {
+    const std::lock_guard lock(mutex_);
+    const auto found = connections_.find(id);
+    if (found == connections_.end() || found->second->busy || found->second->parked) return nullptr;
+    found->second->busy = true;
+    return found->second.get();
+}
+
+void ConnectionServer::release(Connection &c, Next next) {
+    std::unique_ptr<Connection> gone; // destroyed after the lock is
+    const std::lock_guard lock(mutex_);
+    c.busy = false;
+    switch (next) {
+    case Next::wait_readable: arm(c, EPOLLIN); return;
+    case Next::wait_writable: arm(c, EPOLLOUT); return;
+    case Next::park:
+        if (slow_running_ < limits_.slow_requests) {
+            ++slow_running_;
+            c.has_slow_slot = true;
+            arm(c, EPOLLOUT);
+        } else {
+            c.parked = true;
+            parked_.push_back(c.id);
+        }
+        return;
+    case Next::close:
+        pass_slow_slot(c);
+        buffered_ -= c.charged;
+        gone = std::move(connections_[c.id]);
+        connections_.erase(gone->id);
+        return;
+    }
+}
+
+void ConnectionServer::arm(Connection &c, std::uint32_t events) {
+    epoll_event event{};
+    event.events = events | EPOLLONESHOT;
+    event.data.u64 = c.id;
+    epoll_ctl(epoll_, EPOLL_CTL_MOD, c.fd, &event);
+}
+
+bool ConnectionServer::enter_slow_lane(Connection &c) {
+    const std::lock_guard lock(mutex_);
+    if (c.has_slow_slot) return true;
+    if (slow_running_ >= limits_.slow_requests) return false;
+    ++slow_running_;
+    c.has_slow_slot = true;
+    return true;
+}
+
+void ConnectionServer::leave_slow_lane(Connection &c) {
+    if (!is_slow_) return;
+    const std::lock_guard lock(mutex_);
+    pass_slow_slot(c);
+}
+
+// To the longest waiting request; a worker takes it up as soon as its socket is writable, which it is.
+void ConnectionServer::pass_slow_slot(Connection &c) {
+    if (!c.has_slow_slot) return;
+    c.has_slow_slot = false;
+    if (parked_.empty()) {
+        --slow_running_;
+        return;
+    }
+    Connection &next = *connections_.at(parked_.front());
+    parked_.pop_front();
+    next.parked = false;
+    next.has_slow_slot = true;
+    arm(next, EPOLLOUT);
+}
+
+void ConnectionServer::enter(Connection &c, Phase phase) {
+    c.phase = phase;
+    const auto now = Clock::now();
+    switch (phase) {
+    case Phase::idle: c.due = now + limits_.idle_time; break;
+    case Phase::head: c.due = now + limits_.head_time; break;
+    case Phase::body: c.due = now + limits_.body_time; break;
+    case Phase::lingering: c.due = now + limits_.linger_time; break;
+    case Phase::answering:
+        c.due = now + limits_.write_time + milliseconds(c.out.size() * 1000 / limits_.slowest_reader);
+        break;
+    }
+}
+
+bool ConnectionServer::charge(Connection &c) {
+    const std::size_t held = c.in.size() + c.out.size();
+    const std::size_t total = buffered_ += held - c.charged; // unsigned wrap-around makes this a subtraction as needed
+    const bool grew = held > c.charged;
+    c.charged = held;
+    return !grew || total <= limits_.buffered_bytes;
+}
+
+ConnectionServer::Next ConnectionServer::serve(Connection &c) {
+    if (c.phase == Phase::lingering) return linger(c);
+    if (c.phase == Phase::answering) {
+        const Sent sent = send_out(c);
+        if (sent == Sent::failed) return Next::close;
+        if (sent == Sent::some) return Next::wait_writable; // `due` stays: a trickle of reads does not prolong it
+        if (c.close_after_answer) return begin_linger(c);
+        enter(c, Phase::idle);
+    }
+    return serve_input(c);
+}
+
+ConnectionServer::Next ConnectionServer::serve_input(Connection &c) {
+    for (int answered = 0; true;) {
+        const auto state = c.reader.advance(c.in);
+        if (state == RequestReader::State::refused) {
+            refuse(c, c.reader.refusal());
+        } else if (state == RequestReader::State::complete) {
+            // A client that pipelines goes back into the queue now and then; a socket is nearly always writable.
+            if (answered == pipelined_in_one_go) return Next::wait_writable;
+            enter(c, Phase::idle);
+            if (is_slow_ && is_slow_(c.reader.request()) && !enter_slow_lane(c)) return Next::park;
+            ++answered;
+            answer(c);
+        } else {
+            if (c.reader.expects_continue()) {
+                c.reader.continue_sent();
+                if (::send(c.fd, continue_line.data(), continue_line.size(), MSG_NOSIGNAL | MSG_DONTWAIT) !=
+                    static_cast<ssize_t>(continue_line.size()))
+                    return Next::close;
+            }
+            if (state == RequestReader::State::body && c.phase != Phase::body) enter(c, Phase::body);
+            if (state == RequestReader::State::head && !c.in.empty() && c.phase == Phase::idle) enter(c, Phase::head);
+            switch (receive(c)) {
+            case Received::bytes: continue;
+            case Received::nothing_now: return Next::wait_readable;
+            case Received::end:
+            case Received::failed: return Next::close; // nobody waits for an answer to half a request
+            }
+        }
+        enter(c, Phase::answering);
+        const Sent sent = send_out(c);
+        if (sent == Sent::failed) return Next::close;
+        if (sent == Sent::some) return Next::wait_writable;
+        if (c.close_after_answer) return begin_linger(c);
+        enter(c, Phase::idle);
+    }
+}
+
+ConnectionServer::Received ConnectionServer::receive(Connection &c) {
+    thread_local std::array<char, 64 * 1024> buffer;
+    if (c.input_ended) return Received::end;
+    // No more than a request needs: what is pipelined beyond it waits in the kernel, which slows the sender down.
+    const std::size_t wanted = c.phase == Phase::body ? buffer.size() : std::size_t{16 * 1024};
+    const ssize_t n = ::recv(c.fd, buffer.data(), wanted, 0);
+    if (n > 0) {
+        c.in.append(buffer.data(), static_cast<std::size_t>(n));
+        if (!charge(c)) {
+            refuse(c, {503, "TNCY503", "the gateway holds too much unfinished work"});
+            [[maybe_unused]] const Sent ignored = send_out(c);
+            return Received::failed;
+        }
+        return Received::bytes;
+    }
+    if (n == 0) {
+        c.input_ended = true;
+        return Received::end;
+    }
+    if (errno == EINTR) return Received::bytes;
+    return errno == EAGAIN || errno == EWOULDBLOCK ? Received::nothing_now : Received::failed;
+}
+
+ConnectionServer::Sent ConnectionServer::send_out(Connection &c) {
+    while (c.sent < c.out.size()) {
+        const ssize_t n = ::send(c.fd, c.out.data() + c.sent, c.out.size() - c.sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n >= 0) c.sent += static_cast<std::size_t>(n);
+        else if (errno == EAGAIN || errno == EWOULDBLOCK) return Sent::some;
+        else if (errno != EINTR) return Sent::failed;
+    }
+    c.sent = 0;
+    c.out.clear();
+    if (c.out.capacity() > kept_capacity) c.out.shrink_to_fit();
+    if (c.in.empty() && c.in.capacity() > kept_capacity) c.in.shrink_to_fit();
+    charge(c);
+    return Sent::all;
+}
+
+// A close with unread input would reset the connection and take the answer with it: say that no more is coming, then
+// read until the client has closed, for a bounded time and amount.
+ConnectionServer::Next ConnectionServer::begin_linger(Connection &c) {
+    ::shutdown(c.fd, SHUT_WR);
+    if (c.input_ended) return Next::close;
+    c.in.clear();
+    c.in.shrink_to_fit();
+    charge(c);
+    enter(c, Phase::lingering);
+    return linger(c);
+}
+
+ConnectionServer::Next ConnectionServer::linger(Connection &c) {
+    thread_local std::array<char, 64 * 1024> ignored;
+    while (c.discarded < lingering_bytes) {
+        const ssize_t n = ::recv(c.fd, ignored.data(), ignored.size(), 0);
+        if (n > 0) c.discarded += static_cast<std::size_t>(n);
+        else if (n < 0 && errno == EINTR) continue;
+        else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return Next::wait_readable;
+        else break;
+    }
+    return Next::close;
+}
+
+// cpp-httplib is given the method and a constant target: it parses nothing the client wrote, so its reading of escapes,
+// ranges, encodings and bodies never matters.
+void ConnectionServer::answer(Connection &c) {
+    Request request = c.reader.take(c.in);
+    request.remote_address = c.remote_address;
+    const bool close = !request.keep_alive || stopping_;
+    const std::string head = request.method + " / HTTP/1.1\r\n\r\n";
+    MemoryStream stream(head, c.out);
+    bool answered = false;
+    bool ignored = false;
+    current_request = &request;
+    try {
+        answered = process_request(stream, close, ignored, nullptr);
+    } catch (...) {
+        // Out of memory while the answer was written: said below.
+    }
+    current_request = nullptr;
+    leave_slow_lane(c);
+    c.close_after_answer = close;
+    if (!answered) {
+        c.out.clear();
+        refuse(c, {500, "TNCY500", "internal error"});
+    } else if (!charge(c)) {
+        c.out = {};
+        refuse(c, {503, "TNCY503", "the gateway holds too many unread answers"});
+        charge(c);
+    }
+}
+
+void ConnectionServer::refuse(Connection &c, const Refusal &refusal) {
+    c.out += plain_answer(refusal.status, error_json(refusal.code, refusal.message));
+    c.close_after_answer = true;
+    if (on_refusal_) on_refusal_(refusal, c.remote_address);
+}
+
+} // namespace gateway::http

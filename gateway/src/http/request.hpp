@@ -1,0 +1,49 @@
+// One checked HTTP request, as the handlers see it. Header values are the bytes that were sent: cpp-httplib
+// percent-decodes them, which lets one cookie hide a second, so its own parsed headers are never used.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gateway::http {
+
+struct Header {
+    std::string name; // lower case
+    std::string value;
+};
+
+struct Request {
+    std::string method;
+    std::string path;  // before '?', still percent-encoded
+    std::string query; // after '?', still percent-encoded
+    bool has_query = false;
+    int minor_version = 1;
+    bool keep_alive = true;
+    std::vector<Header> headers;
+    std::string body;
+    std::string remote_address;
+
+    // The first header of that (lower-case) name, or nullptr.
+    const std::string *header(std::string_view name) const;
+    std::size_t count(std::string_view name) const;
+};
+
+// Why a request was turned away before any handler saw it.
+struct Refusal {
+    int status = 400;
+    const char *code = "TNCY400";
+    std::string message;
+};
+
+bool equal_ignoring_case(std::string_view left, std::string_view right);
+std::string_view trimmed(std::string_view text); // without spaces and tabs at both ends
+bool valid_utf8(std::string_view text);          // strict: no overlong form, no surrogate
+
+// Decodes the path's segments one by one, so that an encoded slash cannot make a new segment.
+// Nothing when an escape is broken or a segment holds NUL or invalid UTF-8.
+std::optional<std::vector<std::string>> path_segments(std::string_view path);
+
+} // namespace gateway::http

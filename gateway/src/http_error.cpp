@@ -1,0 +1,73 @@
+#include "http_error.hpp"
+
+#include <array>
+
+namespace gateway {
+
+namespace {
+
+enum class Text { of_server, fixed };
+
+struct Rule {
+    std::string_view prefix; // of the SQLSTATE; the first that fits counts
+    int status;
+    Text text;
+    const char *message; // when fixed
+    int retry_after;
+};
+
+constexpr std::array<Rule, 25> rules = {{
+    {"28P01", 401, Text::fixed, "wrong user name or password", 0},
+    {"28", 401, Text::fixed, "not signed in, or the session has ended", 0},
+    {"42501", 403, Text::of_server, "", 0},
+    {"53400", 429, Text::of_server, "", 5},
+    {"53300", 503, Text::fixed, "the database has no free connection", 1},
+    {"53", 503, Text::fixed, "the database is out of resources", 1},
+    {"23505", 409, Text::fixed, "a row with this key exists already", 0},
+    {"23503", 409, Text::fixed, "a row that this one refers to, or that refers to it, stands in the way", 0},
+    {"23", 400, Text::fixed, "the values break a rule of the table", 0},
+    {"22", 400, Text::of_server, "", 0},
+    {"21", 400, Text::fixed, "the request matches more than one row", 0},
+    {"42P01", 404, Text::fixed, "no such resource", 0},
+    {"40", 503, Text::fixed, "the database could not finish this beside other work", 1},
+    {"57014", 504, Text::fixed, "the query took too long and was cancelled", 0},
+    {"57P", 503, Text::fixed, "the database is not available", 1},
+    {"08", 503, Text::fixed, "the database is not available", 1},
+    {"55P03", 503, Text::fixed, "the rows are locked by other work", 1},
+    {"54", 400, Text::fixed, "the request is beyond a limit of the database", 0},
+    {"P0001", 400, Text::of_server, "", 0},
+    {"25006", 405, Text::fixed, "the database is read-only", 0},
+    {"25", 500, Text::fixed, "internal error", 0},
+    {"0A", 501, Text::fixed, "the database cannot do this", 0},
+    {"42", 500, Text::fixed, "internal error", 0},
+    {"58", 503, Text::fixed, "the database is not available", 1},
+    {"", 500, Text::fixed, "internal error", 0},
+}};
+
+const Rule &rule_for(std::string_view sqlstate) {
+    for (const Rule &rule : rules)
+        if (sqlstate.starts_with(rule.prefix)) return rule;
+    return rules.back();
+}
+
+} // namespace
+
+int status_for_sqlstate(std::string_view sqlstate) { return rule_for(sqlstate).status; }
+
+HttpError error_for_sqlstate(std::string_view sqlstate, std::string_view message, std::string_view hint) {
+    const Rule &rule = rule_for(sqlstate);
+    const bool theirs = rule.text == Text::of_server;
+    HttpError error(rule.status, std::string(sqlstate), theirs ? std::string(message) : rule.message,
+                    theirs ? std::string(hint) : std::string());
+    error.retry_after = rule.retry_after;
+    error.clear_cookie = rule.status == 401 && sqlstate != "28P01"; // a failed sign-in ends no session
+    return error;
+}
+
+HttpError unavailable(std::string message) {
+    HttpError error(503, "TNCY503", std::move(message));
+    error.retry_after = 1;
+    return error;
+}
+
+} // namespace gateway

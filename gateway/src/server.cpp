@@ -1,0 +1,164 @@
+#include "server.hpp"
+
+#include "db/self_check.hpp"
+#include "handlers/health.hpp"
+#include "handlers/records.hpp"
+#include "handlers/session.hpp"
+#include "http_error.hpp"
+#include "json.hpp"
+#include "log.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <random>
+
+namespace gateway {
+
+namespace {
+
+using Handler = void (*)(Services &, const http::Request &, const Names &, httplib::Response &);
+
+struct Route {
+    std::string_view method; // GET serves HEAD too
+    std::vector<std::string_view> path; // "*" leaves a segment open
+    Handler handler;
+};
+
+// Below the prefix. The first route whose path fits counts, so the fixed ones come first.
+const std::vector<Route> api_routes = {
+    {"POST", {"auth", "login"}, handlers::login},
+    {"POST", {"auth", "tenant"}, handlers::choose_tenant},
+    {"POST", {"auth", "logout"}, handlers::logout},
+    {"GET", {"auth", "session"}, handlers::show_session},
+    {"GET", {"demo"}, handlers::demo},
+    {"GET", {"*"}, handlers::list_records},
+    {"GET", {"*", "*"}, handlers::show_record},
+};
+
+const std::vector<Route> own_routes = {
+    {"GET", {"healthz"}, handlers::healthz},
+    {"GET", {"readyz"}, handlers::readyz},
+};
+
+bool serves(std::string_view method, const std::string &asked) {
+    return asked == method || (asked == "HEAD" && method == "GET");
+}
+
+HttpError method_not_allowed(std::string_view method) {
+    HttpError error(405, "TNCY405", "this method is not allowed here");
+    error.allow = method == "GET" ? "GET, HEAD" : std::string(method);
+    return error;
+}
+
+// True when a route took the request.
+bool route(const std::vector<Route> &routes, Services &services, const http::Request &request, const Names &segments,
+           httplib::Response &response) {
+    for (const Route &r : routes) {
+        Names open;
+        const bool fits = std::equal(r.path.begin(), r.path.end(), segments.begin(), segments.end(),
+                                     [&](std::string_view expected, const std::string &segment) {
+                                         if (expected == "*") open.push_back(segment);
+                                         return expected == "*" || expected == segment;
+                                     });
+        if (!fits) continue;
+        if (!serves(r.method, request.method)) throw method_not_allowed(r.method);
+        r.handler(services, request, open, response);
+        return true;
+    }
+    return false;
+}
+
+Names prefix_segments(const std::string &prefix) { return http::path_segments(prefix).value(); }
+
+std::string new_request_id() {
+    static const std::uint64_t start = (std::uint64_t{std::random_device{}()} << 32) | std::random_device{}();
+    static std::atomic<std::uint64_t> count{0};
+    std::array<char, 24> text{};
+    std::snprintf(text.data(), text.size(), "%016llx",
+                  static_cast<unsigned long long>(start + count.fetch_add(1, std::memory_order_relaxed)));
+    return text.data();
+}
+
+// What Postgres said, as an answer. A server error's text goes to the log, for the client gets a fixed one.
+HttpError from_database(const db::PgFailure &failure, const std::string &request_id) {
+    HttpError error = failure.sqlstate.empty() ? unavailable("the database is not available")
+                                               : error_for_sqlstate(failure.sqlstate, failure.message, failure.hint);
+    if (error.status >= 500)
+        log::write(log::Level::error, "database failure",
+                   {{"sqlstate", failure.sqlstate}, {"reason", failure.message}, {"request", request_id}});
+    return error;
+}
+
+} // namespace
+
+Server::Server(const std::string &prefix, Services services, const std::string &web_root)
+    : prefix_(prefix_segments(prefix)), login_path_(prefix + "/auth/login"), services_(std::move(services)) {
+    if (!web_root.empty()) files_.emplace(web_root);
+}
+
+void Server::answer(const http::Request &request, httplib::Response &response) {
+    const auto start = std::chrono::steady_clock::now();
+    const std::string id = new_request_id();
+    try {
+        dispatch(request, response);
+    } catch (const HttpError &error) {
+        answer_error(error, response);
+    } catch (const db::ConnectFailure &failure) {
+        log::write(log::Level::error, "cannot connect to the database", {{"reason", failure.message}, {"request", id}});
+        answer_error(unavailable("the database is not available"), response);
+    } catch (const db::PgFailure &failure) {
+        answer_error(from_database(failure, id), response);
+    } catch (const db::SelfCheckFailed &failure) {
+        log::write(log::Level::error, failure.reason, {{"request", id}});
+        answer_error(unavailable("the gateway's database role is not acceptable"), response);
+    } catch (const db::PoolExhausted &) {
+        answer_error(unavailable("all database connections are busy"), response);
+    } catch (const std::exception &error) {
+        log::write(log::Level::error, "internal error", {{"reason", error.what()}, {"request", id}});
+        answer_error(HttpError(500, "TNCY500", "internal error"), response);
+    } catch (...) {
+        answer_error(HttpError(500, "TNCY500", "internal error"), response);
+    }
+    response.set_header("X-Content-Type-Options", "nosniff");
+    response.set_header("Referrer-Policy", "same-origin");
+    response.set_header("X-Request-Id", id);
+    if (!response.has_header("Cache-Control")) response.set_header("Cache-Control", "no-store");
+    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start);
+    log::write(log::Level::info, "request",
+               {{"method", request.method},
+                {"path", std::string_view(request.path).substr(0, 200)},
+                {"status", static_cast<long long>(response.status)},
+                {"us", static_cast<long long>(took.count())},
+                {"request", id}});
+}
+
+void Server::dispatch(const http::Request &request, httplib::Response &response) {
+    const auto segments = http::path_segments(request.path);
+    if (!segments) throw HttpError(400, "TNCY400", "the path is not valid percent-encoded UTF-8");
+    if (segments->size() >= prefix_.size() && std::equal(prefix_.begin(), prefix_.end(), segments->begin())) {
+        const Names rest(segments->begin() + static_cast<std::ptrdiff_t>(prefix_.size()), segments->end());
+        if (!route(api_routes, services_, request, rest, response))
+            throw HttpError(404, "TNCY404", "no such resource");
+        return;
+    }
+    if (route(own_routes, services_, request, *segments, response)) return;
+    if (!serves("GET", request.method)) throw method_not_allowed("GET");
+    if (!files_) throw HttpError(404, "TNCY404", "there is nothing at this address");
+    files_->answer(request, *segments, response);
+}
+
+void Server::answer_error(const HttpError &error, httplib::Response &response) const {
+    // What a handler had begun to say must not go out with the error.
+    response.headers.clear();
+    response.status = error.status;
+    response.body = error_json(error.code, error.message, {}, error.hint);
+    response.set_header("Content-Type", "application/json; charset=utf-8");
+    if (!error.allow.empty()) response.set_header("Allow", error.allow);
+    if (error.retry_after > 0) response.set_header("Retry-After", std::to_string(error.retry_after));
+    if (error.clear_cookie) response.set_header("Set-Cookie", services_.credentials.clear_cookie());
+}
+
+} // namespace gateway
