@@ -8,26 +8,9 @@ set -u
 # shellcheck source=setup/tap.sh
 source "$(dirname "${BASH_SOURCE[0]}")/setup/tap.sh"
 
-bin=$(pg_config --bindir)
-cluster=$SCRATCH/cluster
-mkdir -m 700 "$cluster"
-if [[ $EUID -eq 0 ]]; then chown postgres: "$cluster"; fi
-owner=$(stat -c %U "$cluster")
-password=$(head -c 16 /dev/urandom | base64)
-(umask 077 && printf '%s\n' "$password" >"$SCRATCH/password")
-if [[ $EUID -eq 0 ]]; then chown postgres: "$SCRATCH/password"; fi
-
-stop_cluster() { unprivileged "$bin/pg_ctl" -D "$cluster/data" -w -m immediate stop >/dev/null 2>&1; }
-at_end stop_cluster
-start_cluster() { # further options for the server
-    unprivileged "$bin/pg_ctl" -D "$cluster/data" -w -t 60 -l "$cluster/log" -o "-c port=5432 -c listen_addresses= -c unix_socket_directories=$cluster -c fsync=off $*" start >/dev/null
-}
-unprivileged "$bin/initdb" -D "$cluster/data" -U "$owner" -E UTF8 --locale=C.UTF-8 --auth=scram-sha-256 --pwfile="$SCRATCH/password" --no-sync >/dev/null ||
-    give_up "initdb failed"
+# shellcheck source=setup/cluster.sh
+source "$(dirname "${BASH_SOURCE[0]}")/setup/cluster.sh"
 start_cluster || give_up "the cluster did not start: $(cat "$cluster/log")"
-
-# The socket's folder belongs to the server's user; root passes.
-export PGHOST=$cluster PGPORT=5432 PGUSER=$owner PGPASSWORD=$password PGPASSFILE=/dev/null PGDATABASE=postgres
 ask() { psql -X -q -A -t -v VERBOSITY=sqlstate "$@" 2>&1 | sed '/^$/d'; }
 as_gateway() { PGUSER=gateway PGPASSWORD=gateway ask "$@"; }
 
