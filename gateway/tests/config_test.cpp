@@ -1,6 +1,7 @@
 // The command line and what is refused on it.
 #include "config.hpp"
 
+#include <cstdlib>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -12,7 +13,13 @@ struct Outcome {
     int exit_code = -1;
 };
 
+// The command line alone: a test run has the variables of its own gateway in the environment.
 Outcome read(std::vector<const char *> arguments) {
+    for (const char *name : {"TENANCY_LISTEN", "TENANCY_PORT_FILE", "TENANCY_GATEWAY_URL", "TENANCY_PREFIX",
+                             "TENANCY_SCHEMA", "TENANCY_WEB_ROOT", "TENANCY_DEMO_FILE", "TENANCY_POOL_SIZE",
+                             "TENANCY_WORKERS", "TENANCY_SECURE_COOKIES", "TENANCY_LOG_LEVEL",
+                             "TENANCY_STATEMENT_TIMEOUT"})
+        unsetenv(name);
     arguments.insert(arguments.begin(), "tenancy-gateway");
     Outcome outcome;
     outcome.config = gateway::read_config(static_cast<int>(arguments.size()), arguments.data(), outcome.exit_code);
