@@ -1,7 +1,7 @@
 -- The sealed transaction: statements and functions that touch no row but reach past the tenant, each refused inside a
 -- context; the ones an application needs, each let through.
 
-select plan(212);
+select plan(216);
 select tests.open('a', 'shop_gateway');
 select tests.open('owner', 'shop_owner');
 -- What a careless application could have left behind for its tenants to use.
@@ -41,6 +41,8 @@ insert into refused values
   ('copy shop.patient to ''/tmp/x'''), ('copy shop.patient to program ''cat'''), ('copy shed.open from ''/etc/passwd'''), ('copy shed.open from program ''id'''), ('copy (select 1) to ''/tmp/x'''),
   -- counts of hidden rows
   ('explain analyze select * from shop.patient'), ('explain (analyze) select * from shop.patient'), ('explain (analyze on, timing off) delete from shop.patient'), ('explain (analyze true, analyze false) select 1'), ('explain (verbose, analyze 1) select 1'),
+  -- estimates made from everybody's rows
+  ('explain select 1'), ('explain (costs on) select * from shop.patient'), ('explain (verbose) select 1'), ('explain (costs off, costs on) select 1'),
   -- settings
   ('set work_mem = ''1GB'''), ('set local work_mem = ''1GB'''), ('set statement_timeout = 0'), ('set local statement_timeout = 0'), ('set local lock_timeout = 0'), ('set local idle_in_transaction_session_timeout = 0'),
   ('set local enable_indexscan = off'), ('set local session_replication_role = replica'), ('set local plan_cache_mode = force_custom_plan'), ('set local default_transaction_read_only = off'), ('set local jit = on'), ('set local temp_file_limit = -1'),
@@ -95,7 +97,7 @@ insert into passes values
   ('select 1'), ('values (1)'), ('with p as (select 1) select * from p'), ('select id from shop.patient for update'),
   ('insert into shop.patient (name) values (''x'')'), ('update shop.patient set note = ''x'''), ('delete from shop.patient'),
   ('merge into shop.patient p using (values (1)) v (x) on false when not matched then insert (name) values (''x'')'),
-  ('savepoint p'), ('explain select 1'), ('explain (costs off, verbose) select * from shop.patient'), ('explain (analyze off) select 1'),
+  ('savepoint p'), ('explain (costs off) select 1'), ('explain (costs off, verbose) select * from shop.patient'), ('explain (analyze off, costs false) select 1'),
   ('declare c cursor for select 1'), ('declare c scroll cursor for select 1; fetch 1 from c; move 1 in c; close c'), ('close all'),
   ('set local search_path = shop'), ('set local timezone = ''UTC'''), ('set local time zone ''UTC'''), ('set local datestyle = iso'), ('set local client_min_messages = warning'), ('set local application_name = ''x'''),
   ('set local my.own = ''x'''), ('set transaction read only'), ('set transaction isolation level read committed'), ('set constraints all deferred'),

@@ -70,12 +70,18 @@ void check_transaction(const TransactionStmt *statement)
 
 void check_explain(const ExplainStmt *statement)
 {
+    bool costs = true;
     ListCell *cell;
     foreach (cell, statement->options) {
         auto *option = static_cast<DefElem *>(lfirst(cell));
         if (strcmp(option->defname, "analyze") == 0 && defGetBoolean(option))
             refuse("EXPLAIN ANALYZE", "Its counts of filtered rows tell what other tenants' rows hold.");
+        if (strcmp(option->defname, "costs") == 0)
+            costs = defGetBoolean(option);
     }
+    if (costs)
+        refuse("EXPLAIN with costs", "Its estimates come from all tenants' rows and tell which values they hold. "
+                                     "EXPLAIN (COSTS OFF) is let through.");
 }
 
 } // namespace
