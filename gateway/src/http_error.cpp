@@ -57,8 +57,10 @@ int status_for_sqlstate(std::string_view sqlstate) { return rule_for(sqlstate).s
 HttpError error_for_sqlstate(std::string_view sqlstate, std::string_view message, std::string_view hint) {
     const Rule &rule = rule_for(sqlstate);
     const bool theirs = rule.text == Text::of_server;
+    // A hint that names a function of ours speaks to people who write SQL; over HTTP nobody can call it.
+    const bool for_clients = theirs && hint.find("tenancy.") == std::string_view::npos;
     HttpError error(rule.status, std::string(sqlstate), theirs ? std::string(message) : rule.message,
-                    theirs ? std::string(hint) : std::string());
+                    for_clients ? std::string(hint) : std::string());
     error.retry_after = rule.retry_after;
     error.clear_cookie = rule.status == 401 && sqlstate != "28P01"; // a failed sign-in ends no session
     return error;
