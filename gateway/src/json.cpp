@@ -80,6 +80,8 @@ private:
 } // namespace
 
 json parse_json(std::string_view text, std::size_t depth) {
+    // nlohmann's parser takes NUL for the end of the text and would ignore whatever follows it.
+    if (text.find('\0') != std::string_view::npos) throw BadJson("a NUL byte is not JSON");
     StrictBuilder builder(depth);
     if (!json::sax_parse(text.begin(), text.end(), &builder)) throw BadJson(builder.error);
     return std::move(builder.root);

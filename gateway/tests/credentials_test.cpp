@@ -1,0 +1,122 @@
+// The session cookie, the same-origin check and the body's declared type.
+#include "credentials.hpp"
+#include "http_error.hpp"
+
+#include <functional>
+
+#include <gtest/gtest.h>
+
+namespace {
+
+using gateway::Credentials;
+using gateway::HttpError;
+using gateway::http::Request;
+
+Request with(std::vector<gateway::http::Header> headers) {
+    Request request;
+    request.headers = std::move(headers);
+    return request;
+}
+
+int status_of(const std::function<void()> &call) {
+    try {
+        call();
+    } catch (const HttpError &error) {
+        return error.status;
+    }
+    return 200;
+}
+
+int origin_status(const std::string &origin, const std::string &host = "example.test:8080") {
+    return status_of([&] { gateway::require_same_origin(with({{"host", host}, {"origin", origin}})); });
+}
+
+int fetch_status(const std::string &site) {
+    return status_of([&] { gateway::require_same_origin(with({{"host", "x"}, {"sec-fetch-site", site}})); });
+}
+
+int type_status(std::vector<gateway::http::Header> headers) {
+    return status_of([&] { gateway::require_json(with(std::move(headers))); });
+}
+
+} // namespace
+
+TEST(Credentials, FindTheTokenAmongOtherCookies) {
+    const Credentials plain(false);
+    EXPECT_EQ(plain.token(with({{"cookie", "tenancy_session=abc-_9"}})), "abc-_9");
+    EXPECT_EQ(plain.token(with({{"cookie", "a=b;tenancy_session = abc ; c"}})), "abc");
+    EXPECT_EQ(plain.token(with({{"cookie", "a=b"}, {"cookie", "tenancy_session=abc"}})), "abc");
+}
+
+TEST(Credentials, TakeNothingThatCannotBeAToken) {
+    const Credentials plain(false);
+    for (const char *cookie : {"", ";;;", "tenancy_session", "tenancy_session=", "tenancy_session=a b",
+                               "tenancy_session=a%62c", "tenancy_session=\"abc\"", "tenancy_session=a'--",
+                               "Tenancy_Session=abc", "xtenancy_session=abc", "other=1"})
+        EXPECT_FALSE(plain.token(with({{"cookie", cookie}}))) << cookie;
+    EXPECT_FALSE(plain.token(with({})));
+    EXPECT_TRUE(plain.token(with({{"cookie", "tenancy_session=" + std::string(128, 'a')}})));
+    EXPECT_FALSE(plain.token(with({{"cookie", "tenancy_session=" + std::string(129, 'a')}})));
+}
+
+TEST(Credentials, RefuseTwoCookiesOfTheSameName) {
+    const Credentials plain(false);
+    const std::vector<Request> requests = {
+        with({{"cookie", "tenancy_session=abc; tenancy_session=abd"}}),
+        with({{"cookie", "tenancy_session=abc"}, {"cookie", "tenancy_session=abc"}}),
+        with({{"cookie", "tenancy_session=; tenancy_session=abc"}}),
+    };
+    for (const Request &request : requests) {
+        try {
+            plain.token(request);
+            ADD_FAILURE() << *request.header("cookie");
+        } catch (const HttpError &error) {
+            EXPECT_EQ(error.status, 400);
+            EXPECT_TRUE(error.clear_cookie);
+            EXPECT_EQ(error.message.find("abc"), std::string::npos) << "a token must not be quoted";
+        }
+    }
+}
+
+TEST(Credentials, SecureCookiesHaveANameOfTheirOwn) {
+    const Credentials secure(true);
+    EXPECT_FALSE(secure.token(with({{"cookie", "tenancy_session=abc"}})));
+    EXPECT_EQ(secure.token(with({{"cookie", "tenancy_session=abc; __Host-tenancy_session=def"}})), "def");
+    EXPECT_EQ(secure.set_cookie("t", 60),
+              "__Host-tenancy_session=t; Path=/; HttpOnly; SameSite=Lax; Max-Age=60; Secure");
+}
+
+TEST(Credentials, WriteCookies) {
+    const Credentials plain(false);
+    EXPECT_EQ(plain.set_cookie("t", 43200), "tenancy_session=t; Path=/; HttpOnly; SameSite=Lax; Max-Age=43200");
+    EXPECT_EQ(plain.clear_cookie(), "tenancy_session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
+}
+
+TEST(SameOrigin, ComparesOriginAndHost) {
+    EXPECT_EQ(status_of([] { gateway::require_same_origin(with({{"host", "x"}})); }), 200) << "no browser";
+    EXPECT_EQ(origin_status("http://example.test:8080"), 200);
+    EXPECT_EQ(origin_status("https://EXAMPLE.test:8080"), 200);
+    for (const char *origin : {"http://example.test", "http://example.test:80801", "http://evil.test", "null", "",
+                               "example.test:8080", "ftp://example.test:8080", "http://", "http://a@example.test:8080",
+                               "http://example.test:8080/", "http://example.test:8080.evil.test"})
+        EXPECT_EQ(origin_status(origin), 403) << origin;
+    const Request two = with({{"host", "x"}, {"origin", "http://x"}, {"origin", "http://evil"}});
+    EXPECT_EQ(status_of([&] { gateway::require_same_origin(two); }), 403) << "every Origin counts";
+}
+
+TEST(SameOrigin, BelievesSecFetchSite) {
+    EXPECT_EQ(fetch_status("same-origin"), 200);
+    EXPECT_EQ(fetch_status("none"), 200);
+    for (const char *site : {"cross-site", "same-site", "", "Same-Origin, cross-site"})
+        EXPECT_EQ(fetch_status(site), 403) << site;
+}
+
+TEST(JsonBody, MustBeDeclared) {
+    EXPECT_EQ(type_status({{"content-type", "application/json"}}), 200);
+    EXPECT_EQ(type_status({{"content-type", "Application/JSON ; charset=utf-8"}}), 200);
+    EXPECT_EQ(type_status({}), 415);
+    EXPECT_EQ(type_status({{"content-type", "text/plain"}}), 415);
+    EXPECT_EQ(type_status({{"content-type", "text/plain; application/json"}}), 415);
+    EXPECT_EQ(type_status({{"content-type", "application/json-patch"}}), 415);
+    EXPECT_EQ(type_status({{"content-type", "application/json"}, {"content-type", "text/plain"}}), 415);
+}

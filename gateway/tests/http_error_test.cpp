@@ -1,0 +1,51 @@
+// The table from SQLSTATE to HTTP status, and which texts of Postgres may go out.
+#include "http_error.hpp"
+
+#include <gtest/gtest.h>
+
+using gateway::error_for_sqlstate;
+using gateway::HttpError;
+using gateway::status_for_sqlstate;
+
+TEST(HttpErrorTable, MapsSqlstates) {
+    const std::pair<const char *, int> cases[] = {
+        {"28P01", 401}, {"28000", 401}, {"42501", 403}, {"53400", 429}, {"53300", 503}, {"53200", 503},
+        {"23505", 409}, {"23503", 409}, {"23502", 400}, {"23514", 400}, {"22023", 400}, {"22P02", 400},
+        {"21000", 400}, {"42P01", 404}, {"40001", 503}, {"40P01", 503}, {"57014", 504}, {"57P01", 503},
+        {"57P03", 503}, {"08006", 503}, {"55P03", 503}, {"54000", 400}, {"P0001", 400}, {"25006", 405},
+        {"25001", 500}, {"0A000", 501}, {"42601", 500}, {"58030", 503}, {"XX000", 500}, {"", 500}, {"2", 500},
+    };
+    for (const auto &[sqlstate, status] : cases) EXPECT_EQ(status_for_sqlstate(sqlstate), status) << sqlstate;
+}
+
+TEST(HttpErrorTable, HidesTheServersTextUnlessItIsForTheClient) {
+    for (const char *sqlstate : {"28P01", "28000", "23505", "23503", "23514", "21000", "42P01", "40001", "57014",
+                                 "57P01", "08006", "53300", "54000", "25001", "0A000", "42601", "42703", "58030",
+                                 "XX000", "XX001", ""}) {
+        const HttpError error = error_for_sqlstate(sqlstate, "relation \"secret\"", "hint about secret");
+        EXPECT_EQ(error.message.find("secret"), std::string::npos) << sqlstate;
+        EXPECT_FALSE(error.message.empty()) << sqlstate;
+        EXPECT_EQ(error.hint, "") << sqlstate;
+    }
+    for (const char *sqlstate : {"42501", "22023", "22P02", "P0001", "53400"}) {
+        const HttpError error = error_for_sqlstate(sqlstate, "why", "way out");
+        EXPECT_EQ(error.message, "why") << sqlstate;
+        EXPECT_EQ(error.hint, "way out") << sqlstate;
+    }
+}
+
+TEST(HttpErrorTable, ClearsTheCookieOnlyOfAnEndedSession) {
+    EXPECT_TRUE(error_for_sqlstate("28000", "", "").clear_cookie);
+    EXPECT_FALSE(error_for_sqlstate("28P01", "", "").clear_cookie);
+    EXPECT_FALSE(error_for_sqlstate("42501", "", "").clear_cookie);
+    EXPECT_FALSE(error_for_sqlstate("08006", "", "").clear_cookie) << "a restart of Postgres signs nobody out";
+}
+
+TEST(HttpErrorTable, SaysWhenToComeBack) {
+    EXPECT_GT(error_for_sqlstate("57P03", "", "").retry_after, 0);
+    EXPECT_GT(error_for_sqlstate("53400", "", "").retry_after, 0);
+    EXPECT_EQ(error_for_sqlstate("42501", "", "").retry_after, 0);
+    const HttpError error = gateway::unavailable("the database is not available");
+    EXPECT_EQ(error.status, 503);
+    EXPECT_GT(error.retry_after, 0);
+}
