@@ -2,6 +2,9 @@ import { expect, test } from '@playwright/test'
 import { tenantName, userNamed } from '../support/demo'
 import { call, cookieName, expectClearedCookie, expectError, login, markedLogin, sql, tokenOf } from '../support/http'
 
+// No browser takes part, so a trace would hold nothing and cost half the time.
+test.use({ trace: 'off' })
+
 const user = userNamed('t3 user2')
 const admin = userNamed('t6 admin')
 const credentials = { userName: user.userName, password: user.password }

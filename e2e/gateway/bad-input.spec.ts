@@ -1,6 +1,9 @@
 import { expect, test } from '@playwright/test'
 import { users, userNamed } from '../support/demo'
-import { call, cookieName, expectClearedCookie, expectError, login, markedLogin, raw, sql, Wire, type Answer } from '../support/http'
+import { call, cookieName, expectClearedCookie, expectError, login, markedLogin, raw, sessionOf, sql, Wire, type Answer } from '../support/http'
+
+// No browser takes part, so a trace would hold nothing and cost half the time.
+test.use({ trace: 'off' })
 
 const user = userNamed('t3 user2')
 const own = user.patients[0]!
@@ -98,7 +101,7 @@ for (const path of [
   `/api/${'x'.repeat(5000)}`,
 ]) {
   test(`${path.slice(0, 40)}: 404`, async () => {
-    const token = await login(user)
+    const token = await sessionOf(user)
     const answer = await call('GET', path, { token })
     expectError(answer, 404)
     expect(answer.text).not.toContain(path.slice(5, 30) || '\0')
@@ -113,27 +116,27 @@ test('whoever is not signed in does not learn which resources exist', async () =
 })
 
 test('an id that is no bigint: 400', async () => {
-  const token = await login(user)
+  const token = await sessionOf(user)
   const ids = ['abc', '1.5', '1e3', '-', '--1', '1%20', '%201', '1%0A', '1;2', "1'", '1%20or%201=1', '%D9%A1', 'null', '9223372036854775808', '-9223372036854775809', '9'.repeat(400)]
   for (const id of ids) expectError(await call('GET', `/api/patients/${id}`, { token }), 400, id)
 })
 
 test('a path that is not percent-encoded UTF-8: 400', async () => {
-  const token = await login(user)
+  const token = await sessionOf(user)
   for (const path of ['/api/patients/%00', '/api/patients/%ff', '/api/patients/%', '/api/patients/%4', '/api/patients/%zz', '/api/%c0%af']) {
     expectError(await call('GET', path, { token }), 400, path)
   }
 })
 
 test('a query, which nothing would apply, is refused', async () => {
-  const token = await login(user)
+  const token = await sessionOf(user)
   for (const path of ['/api/patients?tenantId=1', `/api/patients/${own.id}?tenant=1`]) {
     expectError(await call('GET', path, { token }), 400, path)
   }
 })
 
 test("another tenant's record gets the very answer of a missing one", async () => {
-  const token = await login(user)
+  const token = await sessionOf(user)
   expect(JSON.parse((await call('GET', `/api/patients/${own.id}`, { token })).text)).toEqual(own)
 
   const missing = await call('GET', '/api/patients/9223372036854775807', { token })
@@ -162,7 +165,7 @@ async function expectClosed(token: string | undefined, label: string): Promise<v
 test('no cookie: 401', () => expectClosed(undefined, 'missing'))
 
 test('a forged cookie: 401', async () => {
-  const token = await login(user)
+  const token = await sessionOf(user)
   const last = token.at(-2) === 'A' ? 'B' : 'A'
   const forgeries = ['', 'x', '0', 'null', 'A'.repeat(43), 'A'.repeat(128), 'A'.repeat(129), 'A'.repeat(4000), "' or 1=1 --", '../../x', `${token}A`, token.slice(0, -1), token.slice(0, -2) + last + token.at(-1), token.toUpperCase(), `${token}.admin`, `"${token}"`]
   for (const forged of forgeries) {
@@ -205,7 +208,7 @@ for (const [path, allow, methods] of [
   ['/', 'GET, HEAD', ['POST', 'PUT', 'DELETE']],
 ] as const) {
   test(`other methods on ${path}: 405 with Allow`, async () => {
-    const token = await login(user)
+    const token = await sessionOf(user)
     for (const method of methods) {
       const answer = await call(method, path, { token })
       expect(answer.status, method).toBe(405)
@@ -217,7 +220,7 @@ for (const [path, allow, methods] of [
 }
 
 test('HEAD says what GET would, without the rows', async () => {
-  const token = await login(user)
+  const token = await sessionOf(user)
   const get = await call('GET', '/api/patients', { token })
   const head = await call('HEAD', '/api/patients', { token })
   expect(head.status).toBe(200)
@@ -251,7 +254,7 @@ for (const [what, status, bytes] of [
 }
 
 test('slow clients do not hold up others, and are served when they are done', async () => {
-  const token = await login(user)
+  const token = await sessionOf(user)
   const start = `GET /api/patients HTTP/1.1\r\n${hostLine}Connection: close\r\n`
   const bodyStart = `POST /api/auth/login HTTP/1.1\r\n${hostLine}Connection: close\r\nContent-Type: application/json\r\nContent-Length: ${good.length}\r\n\r\n`
   // More than the gateway has workers and connections to its database.

@@ -4,6 +4,9 @@ import { promisify } from 'node:util'
 import { userNamed } from '../support/demo'
 import { call, expectError, login, sql, type Answer } from '../support/http'
 
+// No browser takes part, so a trace would hold nothing and cost half the time.
+test.use({ trace: 'off' })
+
 const execute = promisify(execFile)
 const user = userNamed('t3 user2')
 const other = userNamed('t1 user1')

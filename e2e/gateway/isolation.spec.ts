@@ -2,6 +2,9 @@ import { expect, test } from '@playwright/test'
 import { userNamed, type User } from '../support/demo'
 import { call, expectError, login } from '../support/http'
 
+// No browser takes part, so a trace would hold nothing and cost half the time.
+test.use({ trace: 'off' })
+
 const clients = 30
 const rounds = 20
 const pair = [userNamed('t1 user1'), userNamed('t5 user2')] as const

@@ -2,6 +2,9 @@ import { expect, test } from '@playwright/test'
 import { userNamed } from '../support/demo'
 import { call, expectError, login } from '../support/http'
 
+// No browser takes part, so a trace would hold nothing and cost half the time.
+test.use({ trace: 'off' })
+
 const policy = [
   "default-src 'self'",
   "style-src 'self' 'unsafe-inline'",

@@ -90,6 +90,15 @@ export async function login({ userName, password }: User, agentName?: string): P
   return tokenOf(answer)
 }
 
+const sessions = new Map<string, Promise<string>>()
+
+/** One session for all tests of a worker that only look: a sign-in is costly on purpose. */
+export function sessionOf(user: User): Promise<string> {
+  const known = sessions.get(user.userName) ?? login(user)
+  sessions.set(user.userName, known)
+  return known
+}
+
 export function tokenOf(answer: Answer): string {
   const [cookie, ...more] = answer.headers['set-cookie'] ?? []
   expect(more).toEqual([])
