@@ -95,8 +95,12 @@ HttpError from_database(const db::PgFailure &failure, const std::string &request
 } // namespace
 
 Server::Server(const std::string &prefix, Services services, const std::string &web_root)
-    : prefix_(prefix_segments(prefix)), login_path_(prefix + "/auth/login"), services_(std::move(services)) {
+    : prefix_(prefix_segments(prefix)), login_path_(prefix_segments(prefix + "/auth/login")), services_(std::move(services)) {
     if (!web_root.empty()) files_.emplace(web_root);
+}
+
+bool Server::is_slow(const http::Request &request) const {
+    return request.method == "POST" && http::path_segments(request.path) == login_path_;
 }
 
 void Server::answer(const http::Request &request, httplib::Response &response) {

@@ -18,14 +18,14 @@ public:
     void answer(const http::Request &request, httplib::Response &response);
 
     // Checking a password takes tens of milliseconds of the database's processor.
-    bool is_slow(const http::Request &request) const { return request.path == login_path_ && request.method == "POST"; }
+    bool is_slow(const http::Request &request) const;
 
 private:
     void dispatch(const http::Request &request, httplib::Response &response);
     void answer_error(const HttpError &error, httplib::Response &response) const;
 
     const Names prefix_;
-    const std::string login_path_;
+    const Names login_path_; // decoded, as the routes compare it: an escaped path is a sign-in too
     Services services_;
     std::optional<StaticFiles> files_;
 };
