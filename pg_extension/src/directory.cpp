@@ -373,5 +373,6 @@ TENANCY_FUNCTION(tenancy_probe_directory)
 {
     directory::decoy_hash();
     directory::account_by_name("");
+    directory::memberships_of(nullptr);
     PG_RETURN_VOID();
 }
