@@ -65,7 +65,7 @@ say_what_runs() {
 pgtenancy is up:  http://127.0.0.1:$GATEWAY_PORT
 
   sign in as          password
-  t1 user1, t1 user2  user      each sees the five patients of its own tenant;
+  t1 user1, t1 user2  user      each sees the five patients of their own tenant;
     … to t5 user2     user      the same for tenants 2 to 5
   t6 admin            admin     sees all 25
 

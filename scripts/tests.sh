@@ -6,7 +6,7 @@
 
 TEST_LOCK_FD=7
 TEST_LIVE=$VAR/test/live
-SUITE_SECONDS=420
+SUITE_SECONDS=660
 
 cmd_test() {
     [[ $# -eq 0 ]] || die "test takes no arguments"
