@@ -25,6 +25,8 @@ const badBodies: Record<string, string | Buffer> = {
   'half an object': '{"userName": "t3 user2", "passw',
   'two objects': good + good,
   'text after it': `${good} x`,
+  'NUL after it': good + '\0',
+  'NUL and more after it': `${good}\0{}`,
   'a trailing comma': '{"userName": "t3 user2", "password": "user",}',
   'a comment': '{/* */"userName": "t3 user2", "password": "user"}',
   'single quotes': "{'userName': 't3 user2', 'password': 'user'}",
