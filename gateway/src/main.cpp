@@ -156,6 +156,7 @@ int main(int argc, char **argv) {
     }
     connections.run();
     stoppable = nullptr;
+    abort.raise(); // the watcher may be waiting for a server that does not answer
     log::write(log::Level::info, "stopped");
     return role_is_bad ? exit_bad_role : 0;
 }

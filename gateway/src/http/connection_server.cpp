@@ -68,6 +68,7 @@ std::string_view reason_phrase(int status) {
     case 408: return "Request Timeout";
     case 413: return "Payload Too Large";
     case 414: return "URI Too Long";
+    case 415: return "Unsupported Media Type";
     case 417: return "Expectation Failed";
     case 431: return "Request Header Fields Too Large";
     case 501: return "Not Implemented";
@@ -273,8 +274,9 @@ void ConnectionServer::turn_away(int fd) {
     static const std::string full = plain_answer(503, error_json("TNCY503", "too many connections"));
     [[maybe_unused]] const auto sent = ::send(fd, full.data(), full.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     ::shutdown(fd, SHUT_WR);
+    // Unread bytes would reset the answer. A client that keeps sending loses it: everybody waits for this lock.
     std::array<char, 4096> ignored;
-    while (::recv(fd, ignored.data(), ignored.size(), MSG_DONTWAIT) > 0) {} // unread bytes would reset the answer
+    for (int i = 0; i < 4 && ::recv(fd, ignored.data(), ignored.size(), MSG_DONTWAIT) > 0; ++i) {}
     ::close(fd);
 }
 
