@@ -134,3 +134,31 @@ begin
 end
 $$;
 
+
+-- ---------------------------------------------------------------- rules of tenancy.check()
+-- What a rule says of an object; no row where it is silent.
+create function tests.findings(rule name, object text default null) returns setof tenancy.finding
+  language sql as
+$$
+  select row(c.object, c.gain, c.mend)::tenancy.finding
+    from tenancy.check(array[findings.rule]) c where findings.object is null or c.object = findings.object
+$$;
+
+-- The story of a rule in three lines of TAP: silent before; it shows the hole that a statement makes; the mend that it
+-- prints, run as it stands, makes it silent again. Run as a superuser, in a transaction that is rolled back.
+create function tests.rule_story(rule name, object text, hole text) returns setof text
+  language plpgsql as
+$$
+declare
+  mend text;
+begin
+  return next is((select count(*) from tests.findings(rule, object)), 0::bigint, format('%s: silent on %s as it should be', rule, object));
+  execute hole;
+  select f.mend into mend from tests.findings(rule, object) f;
+  return next is((select count(*) from tests.findings(rule, object)), 1::bigint, format('%s: shows the hole in %s', rule, object));
+  if mend is not null then
+    execute mend;
+  end if;
+  return next is((select count(*) from tests.findings(rule, object)), 0::bigint, format('%s: its mend makes it silent on %s', rule, object));
+end
+$$;

@@ -1,0 +1,64 @@
+-- What is protected, read from the catalog: the one reader of it for everything that comes after. Many rules of
+-- tenancy.check() ask it, so it must stay cheap for thousands of tables.
+
+create view tenancy.protection as
+  select c.oid::regclass as relation,
+         c.relowner,
+         c.relkind,
+         case p.polname when 'tenancy_reference' then 'reference' else 'tenant' end as kind,
+         a.attname as tenant_column,
+         a.attnum as tenant_attnum,
+         a.atttypid as tenant_type,
+         o.attname as owner_column,
+         o.attnum as owner_attnum,
+         exists (select from pg_catalog.aclexplode(c.relacl) g
+                  where g.privilege_type = 'INSERT'
+                     and g.grantee = (select r.oid from pg_catalog.pg_roles r where r.rolname = 'tenancy_user')) as writable,
+         exists (select from pg_catalog.pg_policy s where s.polrelid = c.oid and s.polname = 'tenancy_shared') as shared,
+         -- A table of the tenants themselves: its key is the tenant.
+         exists (select from pg_catalog.pg_index i
+                  where i.indrelid = c.oid and i.indisprimary and i.indnkeyatts = 1 and i.indkey[0] = a.attnum) as registry,
+         exists (select from pg_catalog.pg_inherits h
+                   join pg_catalog.pg_policy pp on pp.polrelid = h.inhparent and pp.polname = p.polname
+                  where h.inhrelid = c.oid) as is_child
+    from pg_catalog.pg_policy p
+    join pg_catalog.pg_class c on c.oid = p.polrelid
+    -- The stored tree rather than pg_get_expr(), which costs ten times as much: the first column in it is the tenant's,
+    -- the second the owner's.
+    left join pg_catalog.pg_attribute a
+      on a.attrelid = c.oid and a.attnum = pg_catalog.substring(p.polqual::pg_catalog.text, ':varattno (\d+)')::pg_catalog.int2
+    left join pg_catalog.pg_attribute o
+      on o.attrelid = c.oid and o.attnum = pg_catalog.substring(p.polqual::pg_catalog.text, ':varattno \d+ .*:varattno (\d+)')::pg_catalog.int2
+   where p.polname in ('tenancy_tenant', 'tenancy_reference');
+comment on view tenancy.protection is 'internal: relations that tenancy.protect() covers, with their columns and options; read from the policies';
+revoke all on tenancy.protection from public;
+
+-- Who an attacker may be: the extension's roles for statements, the gateway's, and every login that is a member of them.
+create view tenancy.exposed_role as
+  with recursive exposed (oid) as (
+    select r.oid from pg_catalog.pg_roles r where r.rolname in ('tenancy_user', 'tenancy_admin', 'tenancy_gateway')
+    union
+    select m.member from pg_catalog.pg_auth_members m join exposed on m.roleid = exposed.oid
+  )
+  select r.oid, r.rolname as name, r.rolcanlogin as can_login
+    from exposed join pg_catalog.pg_roles r on r.oid = exposed.oid
+   where not r.rolsuper;
+comment on view tenancy.exposed_role is 'internal: roles whose statements an attacker may write: tenancy_user, tenancy_admin, tenancy_gateway and their members';
+revoke all on tenancy.exposed_role from public;
+
+-- What each of them can become, inherited or by SET ROLE; itself included. pg_database_owner has no rows of membership.
+create view tenancy.reachable_role as
+  with recursive reach (exposed, role) as (
+    select e.oid, e.oid from tenancy.exposed_role e
+    union
+    select reach.exposed, step.role
+      from reach
+      join (select m.member, m.roleid as role from pg_catalog.pg_auth_members m
+            union all
+            select d.datdba, r.oid from pg_catalog.pg_database d, pg_catalog.pg_roles r
+             where d.datname = pg_catalog.current_database() and r.rolname = 'pg_database_owner') step
+        on step.member = reach.role
+  )
+  select reach.exposed, reach.role from reach;
+comment on view tenancy.reachable_role is 'internal: the roles that each exposed role is or can become';
+revoke all on tenancy.reachable_role from public;
