@@ -190,6 +190,8 @@ as $function$
               when held_by_access then format('select * from tenancy.protect(%L, %L, ''write'') lets tenants write.', table_name::text, it.tenant_column)
               when it.is_child then format('Ask through its parent %s: the rights are there.',
                                            (select i.inhparent::regclass from pg_inherits i where i.inhrelid = it.oid limit 1))
+              when it.kind is null and role_name in ('tenancy_user', 'tenancy_admin') then
+                'Tables for tenants are protected with tenancy.protect(), which grants the rights.'
               else format('grant %s on %s to %I', privilege, table_name, role_name) end
     from it
     cross join lateral (select privilege <> 'select' and role_name = 'tenancy_user' and coalesce(it.access = 'read', false) and not it.is_child as held_by_access) a
@@ -241,9 +243,11 @@ begin
                 else 'Policies do not hold the owner of the table: row security is not forced.' end
       into not_held from pg_roles r where r.rolname = current_user;
   end if;
-  -- Who can attach will work as tenancy_user: that role's rights decide.
-  acting := case when held and kind is not null and not attached and pg_has_role(current_user, 'tenancy_user', 'member')
-                 then 'tenancy_user' else current_user end;
+  -- Who can attach will work as tenancy_user, and an operator's bypass as tenancy_admin: those roles' rights decide.
+  acting := case when not held or kind is null or attached then current_user
+                 when pg_has_role(current_user, 'tenancy_user', 'member') then 'tenancy_user'
+                 when pg_has_role(current_user, 'tenancy_operator', 'member') then 'tenancy_admin'
+                 else current_user end;
   if held and kind = 'tenant' and not attached then
     reason := 'no_context';
     explanation := 'This transaction has no tenant context: the rows of protected tables are there only inside one.';
@@ -467,7 +471,7 @@ begin
         join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
        where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjid = why_write.table_name
          and d.deptype = 'a' and not new_row ? a.attname::text
-         and not has_sequence_privilege(situation.acting, d.objid, 'usage, update');
+         and case when q.relkind = 'S' then not has_sequence_privilege(situation.acting, d.objid, 'usage, update') end;
     refused := refused or found;
   end if;
   if situation.reason is not null then
@@ -477,9 +481,11 @@ begin
 
   -- The old row: who does not see it is told what tenancy.why() tells him.
   if command <> 'insert' and not refused then
-    return query select w.* from tenancy.why(table_name, old_key) w
-                  where not exists (select from tenancy.why(table_name, old_key) v where v.reason = 'visible');
-    refused := found;
+    for reason, explanation, hint in select * from tenancy.why(table_name, old_key) loop
+      exit when reason = 'visible'; -- it comes first
+      refused := true;
+      return next;
+    end loop;
   end if;
   if refused then
     return;

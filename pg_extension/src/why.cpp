@@ -47,9 +47,10 @@ Standing require_answerable(Oid table, Oid owner)
         if (has_row_security(table)) {
             if (compat::owns_database(MyDatabaseId, user))
                 return Standing::database_owner;
+            // A superuser who has changed to a role gets that role's answer.
             // Not inside somebody's SECURITY DEFINER function: it would look with the eyes of the operator who called it.
             const Oid operators = get_role_oid("tenancy_operator", true);
-            if (OidIsValid(operators) && !InLocalUserIdChange() && is_member_of_role(GetSessionUserId(), operators))
+            if (OidIsValid(operators) && !InLocalUserIdChange() && is_member_of_role_nosuper(GetSessionUserId(), operators))
                 return Standing::operator_;
         }
     }
