@@ -418,7 +418,8 @@ declare
   command text := case when old_key is null then 'insert' when new_row is null then 'delete' else 'update' end;
   situation record;
   wanted record;
-  defaults record;
+  default_values text;
+  left_out text;
   columns name[] := '{}';
   unrecognized text;
   refused boolean := false;
@@ -429,6 +430,8 @@ declare
   value text;
   spelled text;
   not_tried text;
+  refusal text;
+  refusal_hint text;
 begin
   select s.* into situation from tenancy.why_situation(table_name) s;
   if new_row is null and old_key is null then
@@ -523,22 +526,28 @@ begin
 
   -- What the policies say of the row before and after.
   if situation.held then
-    if command = 'insert' then
-      select d.* into defaults from tenancy.plain_defaults(table_name, new_row) d;
-      execute format('select pg_catalog.jsonb_build_object(%s)', defaults.values_list) into row_after;
-      refusing := tenancy.refusing_policies(table_name, 'insert', row_after || new_row, true);
-    elsif has_table_privilege(current_user, table_name, 'select') then
-      execute format('select pg_catalog.to_jsonb(t) from %s t where %s limit 1', table_name, tenancy.key_condition(table_name, old_key))
-         into row_before using old_key;
-      refusing := tenancy.refusing_policies(table_name, command, row_before, false);
-      if command = 'update' then
-        row_after := row_before || new_row;
-        refusing := refusing || tenancy.refusing_policies(table_name, 'update', row_after, true)
-                             || tenancy.refusing_policies(table_name, 'select', row_after, false);
+    begin
+      if command = 'insert' then
+        select d.values_list, d.left_out into default_values, left_out from tenancy.plain_defaults(table_name, new_row) d;
+        execute format('select pg_catalog.jsonb_build_object(%s)', default_values) into row_after;
+        refusing := tenancy.refusing_policies(table_name, 'insert', row_after || new_row, true);
+      elsif has_table_privilege(current_user, table_name, 'select') then
+        execute format('select pg_catalog.to_jsonb(t) from %s t where %s limit 1', table_name, tenancy.key_condition(table_name, old_key))
+           into row_before using old_key;
+        refusing := tenancy.refusing_policies(table_name, command, row_before, false);
+        if command = 'update' then
+          row_after := row_before || new_row;
+          refusing := refusing || tenancy.refusing_policies(table_name, 'update', row_after, true)
+                               || tenancy.refusing_policies(table_name, 'select', row_after, false);
+        end if;
+      else
+        not_tried := 'The policies were not tried: that takes the right to select all columns of the old row.';
       end if;
-    else
-      not_tried := 'The policies were not tried: that takes the right to select all columns of the old row.';
-    end if;
+    exception when insufficient_privilege then
+      get stacked diagnostics refusal = message_text, refusal_hint = pg_exception_hint;
+      return query select 'policy_error', format('A policy refused: %s.', refusal), nullif(refusal_hint, '');
+      refused := true;
+    end;
     -- Those of tenancy.protect() have said no above, in plainer words.
     select coalesce(jsonb_agg(distinct r), '[]') into refusing
       from jsonb_array_elements(refusing) r
@@ -546,8 +555,8 @@ begin
     return query select * from tenancy.policy_reasons(table_name, refusing);
     if found then
       refused := true;
-      if defaults.left_out is not null then
-        return query select 'not_tried', format('The defaults of %s are computed in the write; they were taken as NULL.', defaults.left_out), 'Give their values in new_row.';
+      if left_out is not null then
+        return query select 'not_tried', format('The defaults of %s are computed in the write; they were taken as NULL.', left_out), 'Give their values in new_row.';
       end if;
     end if;
   end if;
