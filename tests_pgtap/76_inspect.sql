@@ -1,6 +1,6 @@
 -- Inspection from psql: the views, who sees what in them, and that every object says what it is.
 
-select plan(34);
+select plan(33);
 select tests.open('a', 'shop_gateway');
 select tests.open('own', 'shop_owner');
 select tests.open('op', 'shop_operator');
