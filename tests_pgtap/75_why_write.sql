@@ -1,6 +1,6 @@
 -- tenancy.why_write(): its answer is compared with what the statement really does, case by case.
 
-select plan(81);
+select plan(86);
 select tests.open('a', 'shop_gateway');
 select tests.open('own', 'shop_owner');
 
@@ -98,6 +98,23 @@ select is(:'mend'::text, 'grant delete on shop.bill to tenancy_user', 'a missing
 revoke select on shop.bill from tenancy_user;
 grant select (id) on shop.bill to tenancy_user;
 select matches(tests.tell_as('a', 'ann', $$select explanation from tenancy.why_write('shop.bill', '{"state": "sent"}', '{"id": 1}')$$), 'policies were not tried', 'where the old row cannot be read whole, that is said');
+
+-- The errors themselves point here.
+create function tests.hint_as(user_name text, statement text) returns text language plpgsql as $$
+declare
+  answer text;
+begin
+  perform tests.begin_as('a', user_name);
+  select hint into answer from tests.try('a', statement);
+  perform tests.tell('a', 'rollback');
+  return answer;
+end$$;
+select matches(tests.hint_as('ann', $$insert into shop.bill (id, tenant_id) values (10, 2)$$), 'tenancy\.why_write', 'an error of a policy carries the hint to ask');
+select matches(tests.hint_as('ann', $$insert into shop.draft (id, owner_id) values (10, 99)$$), 'tenancy\.why_write', 'whichever policy it is');
+select matches(tests.hint_as('ann', $$select * from shop.account$$), 'tenancy\.why', 'an error of a missing right, too');
+select is(tests.hint_as('ann', $$do $d$begin perform 1 from shop.account; exception when others then null; end$d$; $$) ~ 'why', false, 'others have their own hint');
+select is((tests.try('a', 'select * from shop.account')).hint, '', 'and outside a context the server''s errors are as they were');
+drop function tests.hint_as(text, text);
 
 -- Who is not held, and who has no context.
 select is(tests.tell('own', $$select string_agg(reason, ' ') from tenancy.why_write('shop.patient', '{"name": "x", "tenant_id": 2}')$$), 'no_context', 'the owner needs a context too');
