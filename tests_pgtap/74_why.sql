@@ -1,7 +1,7 @@
 -- tenancy.why(): each reason, told to who may know it. A tenant gets one answer for a row of others and for none; an owner's
 -- code never runs as the superuser who asks.
 
-select plan(81);
+select plan(88);
 create role tests_both login in role tenancy_gateway, tenancy_operator;
 insert into tests.login (name) values ('tests_both');
 select format('alter role tests_both password %L', password) from tests.login where name = 'tests_both' \gexec
@@ -44,6 +44,7 @@ select 'tenancy.why(' || 'shop.patient'::regclass::oid || ', ''2'')' as "foreign
 -- ---------------------------------------------------------------- a tenant
 select is(tests.reasons('a', 'ann', 'tenancy.why(''shop.patient'', ''1'')'), 'visible', 'a tenant sees a row of its own, and is told so');
 select is(tests.reasons('a', 'ann', 'tenancy.why(''shop.patient'', ''{"id": 1, "name": "patient 1 of tenant 1"}''::jsonb)'), 'visible', 'also by columns');
+select is(tests.reasons('a', 'ann', 'tenancy.why(''shop.patient'', 1)'), 'visible', 'a number needs no quotes');
 select is(tests.reasons('a', 'ann', :'foreign'), 'not_yours_or_not_there', 'a row of others is not his or not there');
 select is(tests.answer('a', 'ann', :'foreign'), tests.answer('a', 'ann', :'missing'), 'word for word the answer for a row that is not there');
 select doesnt_match(tests.answer('a', 'ann', :'foreign'), '\m2\M', 'and it names no tenant');
@@ -191,6 +192,38 @@ select lives_ok($$select * from tenancy.why_write('den.hole', '{"id": "a"}', '{"
 select lives_ok($$select tenancy.look_past_policies('den.hole', '{"id": "a"}', true)$$, 'nor who asks for the policies');
 select lives_ok($$select tenancy.refusing_policies('den.hole', 'select', '{"id": "a"}', false)$$, 'by any function');
 select isnt(current_setting('application_name'), 'den', 'a setting that the hostile code changed is as it was');
+
+-- And an operator, or the owner of the database: code of another owner runs restricted, and cannot use what he is.
+set role shop_stranger;
+create function den.lure() returns boolean language plpgsql stable as
+$$begin
+  if session_user in ('shop_operator', 'shop_owner') then
+    perform tenancy.look_past_policies('shop.patient'::text::regclass, '{"id": 2}', false);
+    raise exception 'looked as %', session_user;
+  end if;
+  return true;
+exception when insufficient_privilege then
+  raise insufficient_privilege using message = 'the trap did not close';
+end$$;
+create table den.bait (id int primary key);
+insert into den.bait values (1);
+alter table den.bait enable row level security;
+create policy p on den.bait using (den.lure());
+grant select on den.bait to public;
+reset role;
+grant usage on schema shop to shop_operator;
+select is(tests.sqlstate_of('op', 'select * from den.bait'), 'P0001', 'an operator who queries a hostile table lends his eyes to its owner');
+select is(tests.reasons('op', null, 'tenancy.why(''den.bait'', 1)'), 'policy_error not_protected', 'who asks why, does not');
+set role shop_stranger;
+alter policy p on den.bait using (id = 1);
+insert into den.bait values (2);
+reset role;
+select is(tests.reasons('op', null, 'tenancy.why(''den.bait'', 1)'), 'visible not_protected', 'and is told that he sees a row');
+select is(tests.reasons('op', null, 'tenancy.why(''den.bait'', 2)'), 'policy not_protected', 'or which policy hides it');
+select is(tests.reasons('op', null, 'tenancy.why(''den.bait'', 3)'), 'no_such_row', 'or that it is not there');
+revoke select on den.bait from public;
+select is(tests.reasons('op', null, 'tenancy.why(''den.bait'', 1)'), 'missing_grant not_protected', 'or that he has no right to it');
+revoke usage on schema shop from shop_operator;
 
 -- ---------------------------------------------------------------- nothing changes, and bad input
 begin;

@@ -207,7 +207,7 @@ comment on function tenancy.missing_grants(regclass, text, name[], name) is
 
 -- What a question about a table needs to know of it and of the asker.
 create function tenancy.why_situation(table_name regclass,
-    out kind text, out tenant_column name, out owner_column name, out held boolean, out attached boolean, out bypass boolean,
+    out owner oid, out kind text, out tenant_column name, out owner_column name, out held boolean, out attached boolean, out bypass boolean,
     out tenant text, out "user" text, out acting name, out not_held text, out reason text, out explanation text, out hint text)
   language plpgsql stable parallel unsafe
   set search_path = pg_catalog, pg_temp
@@ -228,6 +228,7 @@ begin
       message = format('%s is not a table', table_name),
       hint = 'Ask about the tables under it.';
   end if;
+  owner := relation.relowner;
   select p.kind, p.tenant_column, p.owner_column into kind, tenant_column, owner_column
     from tenancy.protected p where p.table_name = why_situation.table_name;
   -- A function in C comes first: it loads the library, so that the settings are its own.
@@ -286,6 +287,7 @@ declare
   condition text;
   columns name[];
   is_superuser boolean := (select r.rolsuper from pg_roles r where r.rolname = current_user);
+  granted boolean;
   probed boolean := false;
   seen boolean := false;
   refusal text;
@@ -298,24 +300,38 @@ begin
   condition := tenancy.key_condition(table_name, key);
   columns := array(select k::name from jsonb_object_keys(key) k);
 
-  -- As the caller, where he may read. Not as a superuser: the planner alone can run code of the table's owner.
-  if not is_superuser and not exists (select from tenancy.missing_grants(table_name, 'select', columns, current_user)) then
+  granted := not exists (select from tenancy.missing_grants(table_name, 'select', columns, current_user));
+
+  -- Who answers for the table looks past the policies. Never in a tenant's context: there, a row of others and no row are
+  -- the same answer after the same work.
+  if not situation.attached or situation.bypass then
+    begin
+      facts := tenancy.look_past_policies(table_name, key, situation.reason is null);
+      looked := true;
+    exception when insufficient_privilege then
+      get stacked diagnostics refusal = message_text, refusal_hint = pg_exception_hint;
+      begin
+        facts := tenancy.look_past_policies(table_name, key, false);
+        looked := true; -- it was a policy that refused
+      exception when insufficient_privilege then
+        refusal := null; -- he does not answer for it
+      end;
+    end;
+  end if;
+
+  if is_superuser then
+    seen := facts is not null;
+  elsif looked and not pg_has_role(current_user, situation.owner, 'usage') then
+    -- Operators do not query a table of others: its owner's code would run with their rights. The look has asked the
+    -- policies, restricted.
+    seen := granted and coalesce(facts -> 'refusing' = '[]', false);
+  elsif granted and refusal is null then
     begin
       execute format('select true from %s t where %s limit 1', table_name, condition) into seen using key;
       seen := coalesce(seen, false);
       probed := true;
     exception when insufficient_privilege then
       get stacked diagnostics refusal = message_text, refusal_hint = pg_exception_hint;
-    end;
-  end if;
-  -- Never in a tenant's context: there, a row of others and no row are the same answer after the same work.
-  if not seen and (not situation.attached or situation.bypass) then
-    begin
-      facts := tenancy.look_past_policies(table_name, key, situation.reason is null and refusal is null);
-      looked := true;
-      seen := is_superuser and facts is not null;
-    exception when insufficient_privilege then
-      null; -- he does not answer for this table
     end;
   end if;
 
@@ -389,6 +405,16 @@ end
 $function$;
 comment on function tenancy.why(regclass, text[]) is
   'why a row is seen or not, found by its primary key: one row for each reason, the most decisive first';
+
+create function tenancy.why(table_name regclass, key bigint)
+  returns table (reason text, explanation text, hint text)
+  language sql stable parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select * from tenancy.why(table_name, variadic array[key::text])
+$function$;
+comment on function tenancy.why(regclass, bigint) is
+  'why a row is seen or not, found by a primary key that is one number';
 
 -- Defaults that give the same value here as in the write: constants, current_user and the like, and the context's own.
 -- Others may draw from a sequence or run the application's code for nothing.
@@ -578,7 +604,7 @@ revoke execute on function
   tenancy.refusing_policies(regclass, text, jsonb, boolean), tenancy.policy_reasons(regclass, jsonb),
   tenancy.missing_grants(regclass, text, name[], name), tenancy.why_situation(regclass), tenancy.whose_row(jsonb),
   tenancy.plain_defaults(regclass, jsonb),
-  tenancy.why(regclass, jsonb), tenancy.why(regclass, text[]), tenancy.why_write(regclass, jsonb, jsonb)
+  tenancy.why(regclass, jsonb), tenancy.why(regclass, text[]), tenancy.why(regclass, bigint), tenancy.why_write(regclass, jsonb, jsonb)
 from public;
 -- Everybody may ask: with his own rights, or refused by look_past_policies() itself. The internal ones hold no rights.
 grant execute on function
@@ -586,5 +612,5 @@ grant execute on function
   tenancy.refusing_policies(regclass, text, jsonb, boolean), tenancy.policy_reasons(regclass, jsonb),
   tenancy.missing_grants(regclass, text, name[], name), tenancy.why_situation(regclass), tenancy.whose_row(jsonb),
   tenancy.plain_defaults(regclass, jsonb),
-  tenancy.why(regclass, jsonb), tenancy.why(regclass, text[]), tenancy.why_write(regclass, jsonb, jsonb)
+  tenancy.why(regclass, jsonb), tenancy.why(regclass, text[]), tenancy.why(regclass, bigint), tenancy.why_write(regclass, jsonb, jsonb)
 to public;
