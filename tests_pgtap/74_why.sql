@@ -179,6 +179,8 @@ end$$;
 create type den.trap as enum ('a');
 create function den.spring(den.trap) returns text language plpgsql immutable as $$begin perform den.tell_if_root('a cast'); return 'a'; end$$;
 create cast (den.trap as text) with function den.spring(den.trap);
+create function den.spring_json(den.trap) returns json language plpgsql immutable as $$begin perform den.tell_if_root('a cast to json'); return '"a"'; end$$;
+create cast (den.trap as json) with function den.spring_json(den.trap);
 create table den.hole (id den.trap primary key, tenant_id bigint);
 insert into den.hole values ('a', 1);
 create index on den.hole ((den.tell_if_root('an index')));
