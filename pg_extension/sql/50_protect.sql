@@ -66,11 +66,7 @@ declare
   note jsonb := coalesce(before, tenancy.protection_note(relation), '{}');
   missing record;
 begin
-  if not note ? 'row_security' then
-    step := 'left: the note of what was there before cannot be read, so unprotect will leave row security on';
-    statement := null;
-    return next;
-  else
+  if note ? 'row_security' then
     note := jsonb_set(note, '{attributes}', tenancy.attributes_before(relation, options)
       || case when jsonb_typeof(note -> 'attributes') = 'object' then note -> 'attributes' else '{}' end);
   end if;
@@ -85,6 +81,11 @@ begin
   end loop;
   perform tenancy.write_note(relation, note || options
     || jsonb_build_object('keys', options -> 'keys' = 'true' or coalesce(note -> 'keys' = 'true', false)));
+  if not note ? 'row_security' then
+    step := 'left: the note of what was there before cannot be read, so unprotect will leave row security on';
+    statement := null;
+    return next;
+  end if;
 end
 $function$;
 comment on function tenancy.protect_relation(regclass, jsonb, jsonb, boolean) is 'internal: protects one relation and keeps the note';

@@ -19,6 +19,17 @@ $function$;
 comment on function tenancy.cannot_be_chosen(oid) is 'internal: whether a unique index has a column whose value no client chooses or guesses';
 
 -- ---------------------------------------------------------------- statements, from the catalog
+-- A constraint that is made again has lost its comment.
+create function tenancy.comment_again(constraint_oid oid) returns text
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select coalesce(format('; comment on constraint %I on %s is ', k.conname, k.conrelid::regclass)
+                  || quote_literal(obj_description(k.oid, 'pg_constraint')), '')
+    from pg_constraint k where k.oid = constraint_oid
+$function$;
+comment on function tenancy.comment_again(oid) is 'internal: the statement that gives a constraint its comment, to be run when it has been made again; empty without one';
+
 -- The statement that puts the tenant column at the head of a key, or takes it away there; NULL where its definition is not
 -- of the form expected.
 create function tenancy.rekeyed(key_index oid, tenant name, lead boolean) returns text
@@ -36,7 +47,6 @@ declare
   body text;
   element text;
   statement text;
-  comment text;
 begin
   select i.* into strict index_row from pg_index i where i.indexrelid = key_index;
   select c.* into strict class from pg_class c where c.oid = key_index;
@@ -70,20 +80,14 @@ begin
 
   if key.oid is not null then
     statement := format('alter table %s drop constraint %I, add constraint %I %s', index_row.indrelid::regclass, key.conname, key.conname, head || body);
-    comment := obj_description(key.oid, 'pg_constraint');
-    if comment is not null then
-      statement := statement || format('; comment on constraint %I on %s is %L', key.conname, index_row.indrelid::regclass, comment);
-    end if;
+    statement := statement || tenancy.comment_again(key.oid);
     -- pg_get_constraintdef() leaves storage parameters out.
     statement := statement || coalesce((
-      select format('; alter index %s set (%s)', key_index::regclass, string_agg(o, ', '))
+      select '; alter index ' || key_index::regclass || ' set (' || string_agg(o, ', ') || ')'
         from unnest(class.reloptions) o where o ~ '^(fillfactor|deduplicate_items|buffering)=[a-z0-9]+$'), '');
   else
     statement := format('drop index %s; %s', key_index::regclass, made || body);
-    comment := obj_description(key_index, 'pg_class');
-    if comment is not null then
-      statement := statement || format('; comment on index %s is %L', key_index::regclass, comment);
-    end if;
+    statement := statement || coalesce('; comment on index ' || key_index::regclass || ' is ' || quote_literal(obj_description(key_index, 'pg_class')), '');
   end if;
   if index_row.indisreplident then
     statement := statement || format('; alter table %s replica identity using index %I', index_row.indrelid::regclass, class.relname);
@@ -204,9 +208,9 @@ comment on function tenancy.open_keys_of(regclass[]) is 'internal: unique keys o
 
 revoke execute on function
   tenancy.cannot_be_chosen(oid), tenancy.rekeyed(oid, name, boolean), tenancy.refounded(oid, name, name, boolean, boolean),
-  tenancy.foreign_keys_of(regclass[]), tenancy.open_keys_of(regclass[])
+  tenancy.comment_again(oid), tenancy.foreign_keys_of(regclass[]), tenancy.open_keys_of(regclass[])
 from public;
 grant execute on function
   tenancy.cannot_be_chosen(oid), tenancy.rekeyed(oid, name, boolean), tenancy.refounded(oid, name, name, boolean, boolean),
-  tenancy.foreign_keys_of(regclass[]), tenancy.open_keys_of(regclass[])
+  tenancy.comment_again(oid), tenancy.foreign_keys_of(regclass[]), tenancy.open_keys_of(regclass[])
 to pg_database_owner;

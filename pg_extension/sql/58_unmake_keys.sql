@@ -14,7 +14,7 @@ as $function$
              and not exists (select from tenancy.noted_list(tenancy.protection_note(k.conrelid), 'foreign_keys') e where e ->> 'name' = k.conname)
            order by 1 limit 1)
     from tenancy.protection p
-    join tenancy.noted_list(tenancy.protection_note(p.relation), 'keys') e on true
+    join tenancy.noted_list(tenancy.protection_note(p.relation), 'unique_keys') e on true
     join pg_class ic on ic.relname = e #>> '{}'
     join pg_index i on i.indexrelid = ic.oid and i.indrelid = p.relation
    where p.relation = any (relations) and (i.indisunique or i.indisexclusion) and i.indnkeyatts > 1 and i.indkey[0] = p.tenant_attnum
@@ -50,7 +50,7 @@ create function tenancy.unused_keys_of(relations regclass[]) returns table (name
 as $function$
   select k.conname, p.relation
     from tenancy.protection p
-    join tenancy.noted_list(tenancy.protection_note(p.relation), 'unique') e on true
+    join tenancy.noted_list(tenancy.protection_note(p.relation), 'made_keys') e on true
     join pg_constraint k on k.conrelid = p.relation and k.conname = e #>> '{}' and k.contype = 'u' and k.conkey[1] = p.tenant_attnum
    where p.relation = any (relations)
      and not exists (select from pg_constraint f where f.contype = 'f' and f.conindid = k.conindid)
@@ -76,7 +76,7 @@ begin
     end if;
     foreign_keys := foreign_keys || jsonb_build_array(to_jsonb(foreign_key) || jsonb_build_object(
       'child_oid', foreign_key.child::oid, 'parent_oid', foreign_key.parent::oid,
-      'comment', obj_description(foreign_key.foreign_key, 'pg_constraint')));
+      'comment', tenancy.comment_again(foreign_key.foreign_key)));
   end loop;
   for foreign_key in
     select r.child_oid::regclass as child, r.name from jsonb_to_recordset(foreign_keys) as r (child_oid oid, name name)
@@ -122,8 +122,7 @@ begin
   loop
     relation := foreign_key.child;
     step := 'foreign key as it was';
-    statement := format('alter table %s %s', relation, foreign_key.clause)
-      || coalesce(format('; comment on constraint %I on %s is %L', foreign_key.name, relation, foreign_key.comment), '');
+    statement := format('alter table %s %s', relation, foreign_key.clause) || foreign_key.comment;
     perform tenancy.run_unforced(array(select r from tenancy.with_children(relation) r union select r from tenancy.with_children(foreign_key.parent) r), statement);
     return next;
   end loop;
