@@ -262,7 +262,7 @@ as $function$
         on d.classid = 'pg_rewrite'::regclass and d.objid = w.oid and d.refclassid = 'pg_class'::regclass
       join tenancy.protection p on p.relation = d.refobjid and p.kind = 'tenant'
      -- DO INSTEAD NOTHING touches nothing.
-     where w.ev_type <> '1' and not (w.is_instead and w.ev_action::text = '<>')
+     where w.ev_type <> '1' and pg_get_ruledef(w.oid) !~ ' DO INSTEAD NOTHING;$'
      group by w.oid
   )
   select format('rule %I on %s', w.rulename, c.oid::regclass),
