@@ -5,7 +5,7 @@ select tests.attach_as('ann') as attach_ann \gset
 
 begin;
 set local client_min_messages = warning;
-select plan(107);
+select plan(105);
 
 select is_empty($$
   select c.rule, c.object from tenancy.check(array['definer_search_path_not_pinned', 'definer_owned_by_bypassing_role',

@@ -144,12 +144,8 @@ create function tenancy.rule_writable_view_without_check_option_or_barrier() ret
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $function$
-  with candidate as (
-    select v.oid,
-           coalesce(o.barrier, false) as barrier,
-           coalesce(o.checked, false)
-             or not exists (select from tenancy.attacking_grant g where g.relation = v.oid and g.privilege in ('INSERT', 'UPDATE'))
-             or pg_relation_is_updatable(v.oid, false) & 12 = 0 as checked
+  with fence as materialized ( -- few: the other views ask nothing of what is granted
+    select v.oid, coalesce(o.barrier, false) as barrier, coalesce(o.checked, false) as checked
       from pg_class v
       cross join lateral (
         select bool_or(s.option_value::bool) filter (where s.option_name = 'security_invoker') as invoker,
@@ -157,8 +153,14 @@ as $function$
                bool_or(true) filter (where s.option_name = 'check_option') as checked
           from pg_options_to_table(v.reloptions) s
          where s.option_name in ('security_invoker', 'security_barrier', 'check_option')) o
-     where v.relkind = 'v' and not coalesce(o.invoker, false)
-       and v.oid in (select e.entry from tenancy.reached_relation e where e.entry = e.relation)
+     where v.relkind = 'v' and v.oid >= 16384 and not coalesce(o.invoker, false) and not (coalesce(o.barrier, false) and coalesce(o.checked, false))
+  ), candidate as (
+    select f.oid, f.barrier,
+           f.checked
+             or not exists (select from tenancy.attacking_grant g where g.relation = f.oid and g.privilege in ('INSERT', 'UPDATE'))
+             or pg_relation_is_updatable(f.oid, false) & 12 = 0 as checked
+      from fence f
+     where f.oid in (select e.entry from tenancy.reached_relation e)
   )
   select v.oid::regclass::text,
          concat_ws('; ',
@@ -380,34 +382,32 @@ as $function$
     union
     select s.view, s.attnum from secret join shown s on s.relation = secret.relation and s.source = secret.attnum
   ), hole as (
-    select s.relation, s.attnum, array_agg(distinct g.grantee) as grantees,
-           string_agg(distinct g.grantee_name, ', ') as grantee_names
+    select s.relation, s.attnum, g.grantee, g.grantee_name
       from secret s
       join pg_class c on c.oid = s.relation
       join granted g on g.relation = s.relation and g.attnum in (0, s.attnum)
      where s.relation in (select e.relation from tenancy.reached_relation e)
        -- Through a view with security_invoker the column below it is asked.
        and not (c.relkind = 'v' and not exists (select from tenancy.view_relation l where l.view = c.oid and l.as_owner))
-     group by s.relation, s.attnum
+  ), mended as ( -- one mend for all secrets of a relation
+    select h.relation, string_agg(distinct h.grantee_name, ', ') as grantees,
+           array_agg(h.attnum) as secrets, array_agg(h.grantee) as readers
+      from hole h group by h.relation
   )
-  select format('column %I of %s', a.attname, h.relation::regclass),
-         format('%s reads it: within a tenant everybody learns the secrets of everybody, and hashes are guessed at leisure',
-                h.grantee_names),
-         format('revoke select on %s from %s', h.relation::regclass, h.grantee_names)
+  select format('column %I of %s', a.attname, m.relation::regclass),
+         format('%s reads it: within a tenant everybody learns the secrets of everybody, and hashes are guessed at leisure', m.grantees),
+         format('revoke select on %s from %s', m.relation::regclass, m.grantees)
          || coalesce('; ' || (
               select format('grant select (%s) on %s to %s', string_agg(quote_ident(o.attname), ', ' order by o.attnum),
-                            h.relation::regclass, h.grantee_names)
+                            m.relation::regclass, m.grantees)
                 from pg_attribute o
-               where o.attrelid = h.relation and o.attnum > 0 and not o.attisdropped
-                 and not exists (select from hole x where x.relation = h.relation and x.attnum = o.attnum)
-                 -- Nothing more than each of them could read before.
-                 and not exists (select from unnest(h.grantees) n
-                                  where not exists (select from granted g
-                                                     where g.relation = h.relation and g.grantee = n
-                                                       and g.attnum in (0, o.attnum)))
+               where o.attrelid = m.relation and o.attnum > 0 and not o.attisdropped and o.attnum <> all (m.secrets)
+                 -- Nothing more than each of them can read now.
+                 and not exists (select from unnest(m.readers) r
+                                  where not has_column_privilege(r, m.relation, o.attnum, 'select'))
               having count(*) > 0), '')
-    from hole h
-    join pg_attribute a on a.attrelid = h.relation and a.attnum = h.attnum
+    from mended m
+    join pg_attribute a on a.attrelid = m.relation and a.attnum = any (m.secrets)
 $function$;
 
 -- ---------------------------------------------------------------- what the server itself shows
