@@ -212,7 +212,17 @@ create table shop.setting (key text, value text);
 grant insert, update (value) on shop.setting to public;
 select is((select f.gain from tests.findings('unclassified_table_readable', 'shop.setting') f),
           'all tenants share its rows: public may insert, update', 'it says who may do what');
-select ok(mend ~ 'otherwise: revoke all on shop.setting from public$', 'and offers to revoke it') from tests.findings('unclassified_table_readable', 'shop.setting');
+revoke all on shop.setting from public;
+create table shop."x
+; drop table shop.setting; --" (id int);
+grant select on shop."x
+; drop table shop.setting; --" to public;
+select mend from tests.findings('unclassified_table_readable') \gset
+:mend;
+select has_table('shop', 'setting', 'a line break in a name does not become a statement of the mend');
+drop table shop."x
+; drop table shop.setting; --";
+grant insert, update (value) on shop.setting to public;
 revoke all on shop.setting from public;
 revoke update (value) on shop.setting from public;
 create view shop.settings as select * from shop.setting;

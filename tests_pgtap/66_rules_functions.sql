@@ -5,7 +5,7 @@ select tests.attach_as('ann') as attach_ann \gset
 
 begin;
 set local client_min_messages = warning;
-select plan(105);
+select plan(110);
 
 select is_empty($$
   select c.rule, c.object from tenancy.check(array['definer_search_path_not_pinned', 'definer_owned_by_bypassing_role',
@@ -164,6 +164,11 @@ insert into body values
   (true,  $$declare r record; begin for r in execute 'select ' || $1 loop null; end loop; end$$),
   (true,  $$declare q text; begin for q in select name from shop.patient loop execute 'select ' || q; end loop; end$$),
   (true,  $$begin execute format('select ' || which || ' from %I', 'x'); end$$),
+  (true,  $$begin execute format('select %s', format('1, %s', which)); end$$),
+  (true,  $$begin execute format('select %s from %I', coalesce(which, '*'), which); end$$),
+  (false, $$begin execute format('select %s from %I', coalesce(quote_ident(which), '*'), which); end$$),
+  (false, $$begin execute 'select ' || array_to_string(array(select quote_ident(a) from unnest(array[which]) a), ', '); end$$),
+  (false, $$begin execute format('select %s', format('%I', which)); end$$),
   (false, $$begin execute 'select * from ' || quote_ident(which) || ' where ' || quote_literal(lower(which)); end$$),
   (false, $$begin execute format('select * from %I where name = %L', which, which); end$$),
   (false, $$begin execute format('select * from %s limit %s', relation, amount); end$$),

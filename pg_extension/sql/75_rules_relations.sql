@@ -144,7 +144,11 @@ create function tenancy.rule_writable_view_without_check_option_or_barrier() ret
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $function$
-  with fence as materialized ( -- few: the other views ask nothing of what is granted
+  with entry as materialized (
+    select distinct e.entry from tenancy.reached_relation e
+  ), written as materialized (
+    select g.relation from tenancy.attacking_grant g where g.privilege in ('INSERT', 'UPDATE')
+  ), fence as materialized (
     select v.oid, coalesce(o.barrier, false) as barrier, coalesce(o.checked, false) as checked
       from pg_class v
       cross join lateral (
@@ -157,10 +161,10 @@ as $function$
   ), candidate as (
     select f.oid, f.barrier,
            f.checked
-             or not exists (select from tenancy.attacking_grant g where g.relation = f.oid and g.privilege in ('INSERT', 'UPDATE'))
+             or f.oid not in (select w.relation from written w)
              or pg_relation_is_updatable(f.oid, false) & 12 = 0 as checked
       from fence f
-     where f.oid in (select e.entry from tenancy.reached_relation e)
+     where f.oid in (select e.entry from entry e)
   )
   select v.oid::regclass::text,
          concat_ws('; ',
@@ -332,15 +336,14 @@ as $function$
   )
   select u.oid::regclass::text,
          format('all tenants share its rows: %s', string_agg(r.told, '; ')),
-         format('select tenancy.protect(%L, reference => true) -- when all tenants may read it; otherwise: %s',
-                u.oid::regclass, string_agg(r.statement, '; '))
+         -- No name in the comment: one with a line break in it would end it, and be run.
+         format('select tenancy.protect(%L, reference => true) -- when all tenants may read it; otherwise revoke the grants', u.oid::regclass)
     from unclassified u
     join tenancy.reached_relation e on e.relation = u.oid and not e.filtered
     cross join lateral (
       select format('%s may %s%s', string_agg(distinct g.grantee_name, ', '),
                     string_agg(distinct lower(g.privilege), ', '),
-                    case when e.entry <> u.oid then format(' through %s', e.entry::regclass) end) as told,
-             format('revoke all on %s from %s', e.entry::regclass, string_agg(distinct g.grantee_name, ', ')) as statement
+                    case when e.entry <> u.oid then format(' through %s', e.entry::regclass) end) as told
         from tenancy.attacking_grant g where g.relation = e.entry) r
    group by u.oid
 $function$;

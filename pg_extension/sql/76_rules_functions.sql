@@ -227,7 +227,7 @@ as $function$
 declare
   harmless constant text := '(?:pg_catalog\.)?(?:reg(?:class|type|proc|procedure|role|namespace|operator)|oid|int[248]?|integer|bigint|smallint'
                             '|(?:big|small)?serial|numeric|decimal|real|float[48]?|double\s+precision|bool|boolean|uuid|date|timestamp|timestamptz)';
-  call constant text := '\s*\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)';
+  nested constant text := '\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)';
   code text;
   body text;
   arguments text[];
@@ -238,7 +238,6 @@ declare
   operand text;
   found_format text[];
   parts text[];
-  conversion record;
   operands text[];
 begin
   select tenancy.source_without_literals(p.prosrc), p.prosrc into code, body from pg_proc p where p.oid = routine;
@@ -254,7 +253,7 @@ begin
     from regexp_matches(code, '(?:\m(\w+)\s+(?:constant\s+)?' || harmless || '\M\s*(?:not\s+null\s*)?(?:;|:=|=|\mdefault\M))'
                               '|\mfor\s+(\w+)\s+in\s+(?:reverse\s+)?[^;.]+\.\.', 'gi') m;
 
-  code := regexp_replace(code, '\m(?:pg_catalog\.)?quote_(?:ident|literal|nullable)' || call, '''''', 'gi');
+  code := regexp_replace(code, '\m(?:pg_catalog\.)?quote_(?:ident|literal|nullable)\s*' || nested, '''''', 'gi');
   code := regexp_replace(code, '(?:[\w.$]+(?:\([^()]*\))?|\([^()]*\))(?:\[[^]]*\])?\s*::\s*' || harmless || '\M(?:\s*::\s*text\M)?', '''''', 'gi');
   code := regexp_replace(code, '\mtg_\w+\M(?:\[[^]]*\])?', '''''', 'gi');
 
@@ -265,24 +264,18 @@ begin
   while cardinality(expressions) > 0 loop
     expression := lower(expressions[1]);
     expressions := expressions[2:];
-    -- format(): each %s needs something harmless.
+    -- format(), the innermost first: each %s needs something harmless.
     loop
-      found_format := regexp_match(expression, '(\m(?:pg_catalog\.)?format\s*\(((?:[^()]|\((?:[^()]|\([^()]*\))*\))*)\))');
+      found_format := regexp_match(expression, '^.*(\m(?:pg_catalog\.)?format\s*\(((?:[^()]|' || nested || ')*)\))');
       exit when found_format is null;
-      parts := string_to_array(regexp_replace(found_format[2], '\((?:[^()]|\([^()]*\))*\)', '()', 'g'), ',');
+      parts := array(select btrim(m[1], E' \t\r\n') from regexp_matches(found_format[2], '((?:[^(),]|' || nested || ')+)', 'g') m);
       if btrim(regexp_replace(parts[1], '''[^'']*''|\|\|', '', 'g'), E' \t\r\n') <> '' then
         return true;
       end if;
-      for conversion in
-        select coalesce(rtrim(m[1], '$')::int, n::int) as argument
-          from regexp_matches(parts[1], '%(\d+\$)?(s|i|l)', 'g') with ordinality as f (m, n)
-         where m[2] = 's'
-      loop
-        operand := btrim(coalesce(parts[conversion.argument + 1], ''), E' \t\r\n');
-        if not (operand ~ '^(''[^'']*''|\d+|)$' or operand = any (safe)) then
-          expressions := expressions || ('''''||' || operand);
-        end if;
-      end loop;
+      expressions := expressions
+        || array(select '''''||' || coalesce(parts[coalesce(rtrim(m[1], '$')::int, n::int) + 1], '')
+                   from regexp_matches(parts[1], '%(\d+\$)?(s|i|l)', 'g') with ordinality as f (m, n)
+                  where m[2] = 's');
       expression := replace(expression, found_format[1], '''''');
     end loop;
 
@@ -291,11 +284,11 @@ begin
     expression := regexp_replace(expression, '\mwhen\M(?:(?!\mthen\M).)*\mthen\M', '||', 'g');
     expression := regexp_replace(expression, '\melse\M', '||', 'g');
     expression := regexp_replace(expression, '\mend\M', ' ', 'g');
-    expression := regexp_replace(expression, '\m(?:coalesce|concat|concat_ws|string_agg|array_to_string|nullif|replace)\s*\(', '(', 'g');
+    expression := regexp_replace(expression, '\m(?:coalesce|concat|concat_ws|string_agg|array_to_string|nullif|replace|lower|upper|[lrb]?trim|min|max)\s*\(', '(', 'g');
     operands := array(select o from regexp_split_to_table(expression, '\|\||,') o where o !~ '^[\s()]*$');
     foreach operand in array operands loop
       operand := btrim(operand, E' \t\r\n()');
-      if operand ~ '^(''[^'']*''\s*)+$' or operand ~ '^\d+$' or operand = 'null' or operand = any (safe) or operand = any (seen) then
+      if operand ~ '^(?:array\s*\(\s*)?(?:select\s+)?(?:''[^'']*''\s*)+(?:\mfrom\M.*)?$' or operand ~ '^\d+$' or operand = 'null' or operand = any (safe) or operand = any (seen) then
         continue;
       end if;
       if operand = any (arguments) then
