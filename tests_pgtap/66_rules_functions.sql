@@ -5,7 +5,7 @@ select tests.attach_as('ann') as attach_ann \gset
 
 begin;
 set local client_min_messages = warning;
-select plan(110);
+select plan(113);
 
 select is_empty($$
   select c.rule, c.object from tenancy.check(array['definer_search_path_not_pinned', 'definer_owned_by_bypassing_role',
@@ -246,6 +246,11 @@ select is_empty($$select * from tests.findings('rls_switch_function_callable')$$
 alter function shop.maintain() set row_security = off;
 select isnt_empty($$select * from tests.findings('rls_switch_function_callable')$$, 'its SET clause does');
 drop function shop.maintain();
+create function shop.on_write() returns trigger language plpgsql security definer set search_path = shop, pg_temp as
+  $$begin alter table patient no force row level security; return null; end$$;
+select * from tests.rule_story('rls_switch_function_callable', 'function shop.on_write()',
+  'create trigger on_write after insert on shop.patient execute function shop.on_write()');
+drop function shop.on_write();
 
 -- ---------------------------------------------------------------- event_trigger_weak
 create function shop.watch() returns event_trigger language plpgsql as $$begin null; end$$;

@@ -117,9 +117,10 @@ as $function$
   with hole as (
     select l.view, l.view_owner, min(l.relation::regclass::text) as relation,
            case when bool_or(e.entry = l.view) then null else min(e.entry::regclass::text) end as entry,
-           bool_or(o.rolsuper or o.rolbypassrls
-                   or exists (select from tenancy.exempt_role x
-                               where x.relation = l.relation and pg_has_role(l.view_owner, x.role, 'usage'))) as exempt
+           bool_or(not l.filtered
+                   and (o.rolsuper or o.rolbypassrls
+                        or exists (select from tenancy.exempt_role x
+                                    where x.relation = l.relation and pg_has_role(l.view_owner, x.role, 'usage')))) as exempt
       from tenancy.view_relation l
       join tenancy.protection p on p.relation = l.relation and p.kind = 'tenant'
       join tenancy.reached_relation e on e.relation = l.view
