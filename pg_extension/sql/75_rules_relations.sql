@@ -337,8 +337,8 @@ as $function$
   )
   select u.oid::regclass::text,
          format('all tenants share its rows: %s', string_agg(r.told, '; ')),
-         -- No name in the comment: one with a line break in it would end it, and be run.
-         format('select tenancy.protect(%L, reference => true) -- when all tenants may read it; otherwise revoke the grants', u.oid::regclass)
+         -- No name in the comment: one with a line break in it would end the comment, and the rest be run.
+         format(E'-- When all tenants may read it; otherwise revoke the grants.\nselect tenancy.protect(%L, reference => true)', u.oid::regclass)
     from unclassified u
     join tenancy.reached_relation e on e.relation = u.oid and not e.filtered
     cross join lateral (
@@ -424,7 +424,7 @@ as $function$
   select v.oid::regclass::text,
          format('%s reads the most common values of extended statistics, which come from the rows of all tenants (CVE-2024-4317)',
                 string_agg(g.name, ', ')),
-         format('revoke select on pg_catalog.%I from %s -- or run fix-CVE-2024-4317.sql from the server''s share directory',
+         format(E'-- Or run fix-CVE-2024-4317.sql from the server''s share directory.\nrevoke select on pg_catalog.%I from %s',
                 v.relname, string_agg(g.name, ', '))
     from pg_class v
     cross join lateral (
@@ -467,7 +467,7 @@ as $function$
   union all
   select 'setting lo_compat_privileges',
          'every tenant reads and changes all large objects: their rights are not asked',
-         format('alter database %I set lo_compat_privileges = off -- and where it was set to on', current_database())
+         format(E'-- And where it was set to on.\nalter database %I set lo_compat_privileges = off', current_database())
     from compatible c
    where c.everybody and exists (select from pg_largeobject_metadata)
 $function$;
