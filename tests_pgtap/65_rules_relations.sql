@@ -5,7 +5,7 @@ select tests.attach_as('ann') as attach_ann \gset
 
 begin;
 set local client_min_messages = warning;
-select plan(123);
+select plan(124);
 
 create function shop.outcome(statement text) returns text language plpgsql as
 $$
@@ -276,6 +276,9 @@ set local allow_system_table_mods = off;
 select is(lo_create(777001), 777001::oid, 'a large object of a superuser, granted to nobody');
 select * from tests.rule_story('large_objects_exist', 'large objects', 'grant select on large object 777001 to public');
 select * from tests.rule_story('large_objects_exist', 'large objects', 'alter large object 777001 owner to tenancy_user');
+set local lo_compat_privileges = on;
+select isnt_empty($$select * from tests.findings('large_objects_exist', 'setting lo_compat_privileges')$$, 'a setting that opens all of them is found');
+set local lo_compat_privileges = off;
 
 -- ---------------------------------------------------------------- dangerous_extension
 select is((select count(*) from tests.findings('dangerous_extension', 'extension dblink')), 1::bigint, 'dblink, which PUBLIC may execute, is found');
