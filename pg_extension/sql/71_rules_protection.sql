@@ -81,9 +81,12 @@ as $function$
               then tenancy.advice(format('make column %I of %s bigint, integer, uuid or text, then call tenancy.protect()', a.attname, a.attrelid::regclass))
               else format('select step from tenancy.protect(%L, %L%s)', a.attrelid::regclass, a.attname,
                           case when exists (select from tenancy.directory_table d where d.relation = a.attrelid)
-                                 or cardinality(g.privileges) > 0 and not g.privileges && array['insert', 'update', 'delete']
+                                 or g.has_rights and not g.writes
                                then ', access => ''read''' end) end
-    from pg_attribute a cross join tenancy.granted_on(a.attrelid, 'tenancy_user') as g (privileges)
+    from pg_attribute a
+    join pg_class c on c.oid = a.attrelid
+    cross join lateral (select count(*) > 0 as has_rights, bool_or(x.privilege_type in ('INSERT', 'UPDATE', 'DELETE')) as writes
+                          from aclexplode(c.relacl) x join pg_roles r on r.oid = x.grantee where r.rolname = 'tenancy_user') g
    where a.attrelid = protect_first.relation and a.attname = protect_first.tenant_column
 $function$;
 comment on function tenancy.protect_first(regclass, name) is 'internal: the call of tenancy.protect() that mends a table that is not protected yet';
