@@ -105,8 +105,8 @@ select is_empty($$select object from tests.findings('protection_not_intact')$$, 
 select * from tests.rule_story('protection_not_intact', 'policy "tenancy_tenant" on shop.patient', 'alter policy tenancy_tenant on shop.patient using (true)');
 select * from tests.rule_story('protection_not_intact', 'policy "tenancy_tenant" on shop.patient',
   'alter policy tenancy_tenant on shop.patient with check (tenant_id = tenancy.tenant_bigint() or name = ''x'')');
-select isnt(:'seen_before', '0', 'policies that are ours by name alone show ann the rows of others');
-select is(:'seen_after', '0', 'until the mend of the finding has run');
+select isnt(:'seen_before'::text, '0', 'policies that are ours by name alone show ann the rows of others');
+select is(:'seen_after'::text, '0', 'until the mend of the finding has run');
 select * from tests.rule_story('protection_not_intact', 'policy "tenancy_tenant" on shop.patient', 'drop policy tenancy_tenant on shop.patient');
 select * from tests.rule_story('protection_not_intact', 'policy "tenancy_wall" on shop.patient', 'drop policy tenancy_wall on shop.patient');
 select * from tests.rule_story('protection_not_intact', 'policy "tenancy_wall" on shop.patient', 'alter policy tenancy_wall on shop.patient to shop_reporting');

@@ -139,7 +139,7 @@ as $function$
          tenancy.without_policies(array[f.oid])
     from tenancy.foreign_policy f
    where f.polpermissive and f.on_tenant_table
-     and f.trees ~ '\{BOOLEXPR :boolop or |:nulltesttype 0 |\{(COALESCE|CASE) '
+     and f.trees ~ '\{BOOLEXPR :boolop or |:nulltesttype 0 |\{(COALESCE|CASE)(EXPR)? '
 $function$;
 
 select tenancy.define_rule('per_command_policies', 'high', 'policies that judge commands differently: what may be written is not what may be read');
