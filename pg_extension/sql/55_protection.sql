@@ -45,6 +45,7 @@ comment on column tenancy.protection.shared is 'whether rows without a tenant ar
 comment on column tenancy.protection.registry is 'whether it is a table of the tenants themselves';
 comment on column tenancy.protection.is_child is 'whether a parent is protected too';
 revoke all on tenancy.protection from public;
+grant select on tenancy.protection to pg_database_owner;
 
 -- Who an attacker may be: the extension's roles for statements, the gateway's, and every login that is a member of them.
 create view tenancy.exposed_role as
