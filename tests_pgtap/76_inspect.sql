@@ -92,7 +92,7 @@ drop function shop.spy(text);
 create temporary view member as
   select d.classid, d.objid from pg_depend d
    where d.refclassid = 'pg_extension'::regclass and d.refobjid = (select oid from pg_extension where extname = 'tenancy') and d.deptype = 'e';
--- Row and array types come with the table or type that has the comment.
+-- Columns of internal views are the rules' own business; row and array types come with the table or type that has the comment.
 create temporary view silent as
   select pg_describe_object(m.classid, m.objid, 0) as object
     from member m
@@ -105,6 +105,7 @@ create temporary view silent as
   select format('column %s of %s', a.attname, c.oid::regclass)
     from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
    where c.relnamespace = 'tenancy'::regnamespace and c.relkind in ('r', 'v', 'm', 'p', 'c') and col_description(c.oid, a.attnum) is null
+     and not (c.relkind = 'v' and coalesce(obj_description(c.oid, 'pg_class'), '') like 'internal: %') -- nobody can select from those
   union all
   select format('trigger %s on %s', t.tgname, t.tgrelid::regclass)
     from pg_trigger t join pg_class c on c.oid = t.tgrelid
