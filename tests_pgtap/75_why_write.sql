@@ -1,6 +1,6 @@
 -- tenancy.why_write(): its answer is compared with what the statement really does, case by case.
 
-select plan(86);
+select plan(96);
 select tests.open('a', 'shop_gateway');
 select tests.open('own', 'shop_owner');
 
@@ -24,6 +24,13 @@ alter policy tenancy_tenant on shop.draft using ((tenant_id = tenancy.tenant_big
 alter policy tenancy_wall on shop.draft using ((tenant_id = tenancy.tenant_bigint()) and (owner_id = tenancy.user_bigint()))
   with check ((tenant_id = tenancy.tenant_bigint()) and (owner_id = tenancy.user_bigint()));
 alter table shop.draft alter owner_id set default tenancy.user_bigint();
+
+create table shop.currency (code text primary key);
+insert into shop.currency values ('EUR');
+select count(*) from tenancy.protect('shop.currency', reference => true);
+create table shop.template (id int primary key, tenant_id bigint);
+insert into shop.template values (1, 1), (2, null);
+select count(*) from tenancy.protect('shop.template', shared => true);
 
 -- Policies of the application, of every shape.
 create policy only_drafts_begin on shop.bill as restrictive for insert to public with check (state = 'draft');
@@ -51,6 +58,9 @@ insert into tried (user_name, statement, question, reasons) values
   ('ann', $$insert into shop.account (user_name) values ('x')$$, $$'shop.account', '{"user_name": "x"}'$$, 'missing_grant'),
   ('ann', $$insert into shop.draft (id) values (10)$$, $$'shop.draft', '{"id": 10}'$$, 'allowed'),
   ('ann', $$insert into shop.draft (id, owner_id) values (10, 99)$$, $$'shop.draft', '{"id": 10, "owner_id": 99}'$$, 'other_user'),
+  ('ann', $$insert into shop.currency values ('USD')$$, $$'shop.currency', '{"code": "USD"}'$$, 'read_only'),
+  ('ann', $$insert into shop.template (id) values (10)$$, $$'shop.template', '{"id": 10}'$$, 'allowed'),
+  ('ann', $$insert into shop.template values (10, null)$$, $$'shop.template', '{"id": 10, "tenant_id": null}'$$, 'tenant_null'),
   ('cyd', $$insert into shop.bill (id) values (10)$$, $$'shop.bill', '{"id": 10}'$$, 'no_tenant'),
   ('eve', $$insert into shop.bill (id) values (10)$$, $$'shop.bill', '{"id": 10}'$$, 'tenant_null'),
   ('eve', $$insert into shop.bill (id, tenant_id) values (10, 2)$$, $$'shop.bill', '{"id": 10, "tenant_id": 2}'$$, 'allowed'),
@@ -76,6 +86,10 @@ select is(tests.tell_as('a', 'ann', $$select string_agg(reason, ' ') from tenanc
 select is(tests.tell_as('a', 'ann', $$update shop.bill set amount = 5 where id = 3$$), 'UPDATE 0', 'a row of his own that a policy keeps from changes is not updated');
 select is(tests.tell_as('a', 'ann', $$select explanation from tenancy.why_write('shop.bill', '{"amount": 5}', '{"id": 3}')$$), 'The restrictive policy only_drafts_change says no.', 'and the policy is named, for he sees the row');
 select is(tests.tell_as('a', 'ann', $$select explanation from tenancy.why_write('shop.bill', null, '{"id": 3}')$$), 'The restrictive policy only_drafts_go says no.', 'by the command');
+select is(tests.tell_as('a', 'ann', $$select string_agg(reason, ' ') from tenancy.why('shop.template', 2)$$), 'visible', 'a shared row is seen');
+select is(tests.tell_as('a', 'ann', $$delete from shop.template where id = 2$$), 'DELETE 0', 'and not deleted');
+select is(tests.tell_as('a', 'ann', $$select string_agg(distinct reason, ' ') from tenancy.why_write('shop.template', null, '{"id": 2}')$$), 'policy', 'by a policy');
+select is(tests.tell_as('a', 'ann', $$select string_agg(reason, ' ') from tenancy.why('shop.currency', 'EUR')$$), 'visible', 'a row of a reference table is seen');
 -- A key that others have: told by the statement itself where the schema lets it, never by the question.
 select is(tests.tell_as('a', 'ann', $$select string_agg(reason, ' ') from tenancy.why_write('shop.bill', '{"id": 2}')$$), tests.tell_as('a', 'ann', $$select string_agg(reason, ' ') from tenancy.why_write('shop.bill', '{"id": 22}')$$), 'a key that another tenant has is answered as a free one');
 
@@ -137,5 +151,5 @@ select throws_ok(question, code, null, question)
                ($$select tenancy.why_write('shop.bill', '{"nothing": 1}')$$, '42703'), ($$select tenancy.why_write('shop.bill', '{}', '{"nothing": 1}')$$, '42703'), ($$select tenancy.why_write('shop.accounts', '{}')$$, '42809')) as v (question, code);
 
 drop function tests.mend_of(text);
-drop table shop.bill, shop.ticket, shop.draft;
+drop table shop.bill, shop.ticket, shop.draft, shop.currency, shop.template;
 select * from finish();
