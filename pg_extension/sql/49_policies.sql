@@ -19,8 +19,8 @@ begin
        where t.attrelid = relation and t.attname = options ->> 'column'
     ), p as (
       select case when owner is null then tenant else format('(%s AND %s)', tenant, owner) end as own, shared,
-             -- In the order of the policies' names, so that the wall is equal to what Postgres makes of them and costs nothing.
-             format('(%s OR %s)', shared, case when owner is null then tenant else format('(%s AND %s)', tenant, owner) end) as own_or_shared,
+             -- In the order in which Postgres puts the policies together, so that the wall is equal to them and costs nothing.
+             format('(%s OR %s)', case when owner is null then tenant else format('(%s AND %s)', tenant, owner) end, shared) as own_or_shared,
              (options ->> 'shared')::boolean as is_shared
         from predicate
     )
@@ -82,7 +82,7 @@ begin
            case when p.polname is null then '' else format('drop policy %I on %s; ', w.policy, relation) end
            || format('create policy %I on %s as %s for %s to %s', w.policy, relation,
                      case when w.permissive then 'permissive' else 'restrictive' end, w.command, w.role_name)
-           || coalesce(format(' using (%s)', w.readable), '') || coalesce(format(' with check (%s)', w.writable), '')
+           || coalesce(' using (' || w.readable || ')', '') || coalesce(' with check (' || w.writable || ')', '')
       from wanted w left join present p on p.polname = w.policy
      where (p.polcmd, p.polpermissive, p.polroles, p.readable, p.writable)
            is distinct from (w.polcmd, w.permissive, w.polroles, w.readable, w.writable)

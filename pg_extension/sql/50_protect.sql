@@ -67,6 +67,8 @@ create function tenancy.protect_relation(relation regclass, options jsonb, befor
 as $function$
 declare
   note jsonb := coalesce(before, tenancy.protection_note(relation), '{}');
+  unreadable boolean := note = '{}' and exists (
+    select from pg_policy p where p.polrelid = relation and p.polname in ('tenancy_tenant', 'tenancy_reference'));
   missing record;
 begin
   if note ? 'row_security' then
@@ -84,7 +86,7 @@ begin
   end loop;
   perform tenancy.write_note(relation, note || options
     || jsonb_build_object('keys', options -> 'keys' = 'true' or coalesce(note -> 'keys' = 'true', false)));
-  if not note ? 'row_security' then
+  if unreadable then
     step := 'left: the note of what was there before cannot be read, so unprotect will leave row security on';
     statement := null;
     return next;
