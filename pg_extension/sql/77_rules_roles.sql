@@ -49,7 +49,7 @@ as $function$
          string_agg(r.mend, '; ')
     from (select r.relation, r.grantee_name,
                  tenancy.revoke_statement(string_agg(r.right_text, ', ' order by r.right_text), r.relation::text, r.grantee_name, r.grantor, r.relowner) as mend
-            from (select r.*, lower(r.privilege) || coalesce(format(' (%I)', r.column_name), '') as right_text from tenancy.exposed_right r
+            from (select r.*, lower(r.privilege) || coalesce(' (' || quote_ident(r.column_name) || ')', '') as right_text from tenancy.exposed_right r
                    where r.privilege = any (findings_of_rights.privileges)) r
            group by r.relation, r.relowner, r.grantee_name, r.grantor) r
    group by r.relation, r.grantee_name
@@ -84,7 +84,7 @@ as $function$
          format('every login of the database has a right to %s, also those that should know nothing of it: a policy is then all that is between them and its rows', r.relation),
          string_agg(r.mend, '; ')
     from (select r.relation,
-                 tenancy.revoke_statement(string_agg(lower(r.privilege) || coalesce(format(' (%I)', r.column_name), ''), ', ' order by r.privilege, r.column_name),
+                 tenancy.revoke_statement(string_agg(lower(r.privilege) || coalesce(' (' || quote_ident(r.column_name) || ')', ''), ', ' order by r.privilege, r.column_name),
                                           r.relation::text, 'public', r.grantor, r.relowner) as mend
             from tenancy.exposed_right r
            -- TRUNCATE, TRIGGER and REFERENCES are worse and have their own rules.
