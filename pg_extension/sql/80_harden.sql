@@ -20,23 +20,8 @@ comment on column tenancy.hardening.recorded_in is 'oid of the database in which
 comment on column tenancy.hardening.recorded_by is 'login role that called it';
 comment on column tenancy.hardening.recorded_at is 'when';
 revoke all on tenancy.hardening from public;
--- Rights on databases are no part of a dump of one database; a note of them would be untrue in another cluster.
-select pg_catalog.pg_extension_config_dump('tenancy.hardening', $$where kind <> 'database'$$);
-
--- The oid of what a row of tenancy.hardening names; NULL when it is not there any more.
-create function tenancy.hardened_oid(kind text, object text) returns oid
-  language sql stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-  select case hardened_oid.kind
-    when 'database' then (select d.oid from pg_database d where d.oid::text = hardened_oid.object)
-    when 'schema' then (select n.oid from pg_namespace n where quote_ident(n.nspname) = hardened_oid.object)
-    when 'language' then (select l.oid from pg_language l where quote_ident(l.lanname) = hardened_oid.object)
-    when 'function' then to_regprocedure(hardened_oid.object)::oid
-    when 'table' then to_regclass(hardened_oid.object)::oid
-  end
-$function$;
-comment on function tenancy.hardened_oid(text, text) is 'internal: the oid of what a row of tenancy.hardening names';
+-- Where pg_dump leaves the right out, of databases and of built-in languages, a note of it would be untrue in the copy.
+select pg_catalog.pg_extension_config_dump('tenancy.hardening', $$where kind <> 'database' and (kind, object) <> ('language', 'sql')$$);
 
 -- The objects that hardening is about, with their rights as they are.
 create function tenancy.hardening_object()
@@ -291,20 +276,20 @@ as $function$
 begin
   perform tenancy.require_superuser('soften');
   lock table tenancy.hardening in share row exclusive mode;
-  -- Built of the names that the catalog gives for the noted objects, never of the notes' text. A copy made with
+  -- The notes only point to objects: the names in the statements are the catalog's, never a note's text. A copy made with
   -- CREATE DATABASE … TEMPLATE has notes of rights on the database it was made of, which are not its to change.
   for statement in
-    select case h.grantee when 'public' then format('grant %s on %s %s to public', h.privilege, h.kind, n.object)
-                          else format('revoke %s on %s %s from %I', h.privilege, h.kind, n.object, h.grantee) end
+    select case h.grantee when 'public' then format('grant %s on %s %s to public', h.privilege, h.kind, o.object)
+                          else format('revoke %s on %s %s from %I', h.privilege, h.kind, o.object, h.grantee) end
       from tenancy.hardening h
-      join tenancy.hardening_object() o on o.kind = h.kind and o.oid = tenancy.hardened_oid(h.kind, h.object)
-     cross join lateral tenancy.hardening_name(o.kind, o.oid, o.name) as n (object)
+      join (select o.*, tenancy.hardening_name(o.kind, o.oid, o.name) as object from tenancy.hardening_object() o) o
+        on o.kind = h.kind and case o.kind when 'database' then o.oid::text else o.object end = h.object
       left join pg_roles r on r.rolname = h.grantee
      where (h.kind <> 'database' or h.recorded_in = (select d.oid from pg_database d where d.datname = current_database()))
        and (h.grantee = 'public') <> exists (select from aclexplode(o.acl) g
                                               where g.grantee = case h.grantee when 'public' then 0::oid else r.oid end
                                                 and lower(g.privilege_type) = h.privilege)
-     order by (h.grantee = 'public') desc, h.kind, n.object, h.privilege, h.grantee
+     order by (h.grantee = 'public') desc, h.kind, o.object, h.privilege, h.grantee
   loop
     execute statement;
     return next;
@@ -315,7 +300,7 @@ $function$;
 comment on function tenancy.soften() is 'takes back what tenancy.harden(true) changed, and nothing else; tells the statements it ran';
 
 revoke execute on function
-  tenancy.hardened_oid(text, text), tenancy.hardening_object(), tenancy.hardening_name(text, oid, name), tenancy.hardening_right(), tenancy.hardening_step(),
+  tenancy.hardening_object(), tenancy.hardening_name(text, oid, name), tenancy.hardening_right(), tenancy.hardening_step(),
   tenancy.require_superuser(text), tenancy.harden(boolean), tenancy.soften()
 from public;
 -- Listing runs with the caller's rights and reads what everybody may read.
