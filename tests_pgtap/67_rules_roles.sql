@@ -1,13 +1,45 @@
 -- The rules about roles and their rights: each shows its hole, is silent on what only looks like it, and mends it.
 
 begin;
-select plan(159);
+select plan(177);
 
 -- What hardening takes away is away here, so that each story begins with silence.
 select tenancy.harden(true) \g /dev/null
 create role app_team;
 create role app_owner;
 create role app_login login in role tenancy_gateway;
+
+-- ---------------------------------------------------------------- the holes are real
+-- Each as the gateway's login, without a context; undone at once.
+create function app_spy() returns trigger language plpgsql as $$ begin raise exception 'a row of tenant %', new.tenant_id; end $$;
+create function tests.as_gateway(opening text, attack text) returns text language plpgsql as $$
+begin
+  execute opening;
+  set local session authorization app_login;
+  begin
+    execute attack;
+    raise sqlstate 'YES00' using message = 'it worked';
+  exception when others then
+    raise sqlstate 'UNDO0' using message = sqlerrm;
+  end;
+exception when sqlstate 'UNDO0' then
+  return sqlerrm;
+end
+$$;
+select matches(tests.as_gateway('select 1', a.attack), 'permission denied|must be owner|must be superuser', 'as it should be: ' || a.attack || ' is refused')
+  from (values ('set local role tenancy_user; truncate shop.reading'), ('set local role tenancy_user; create trigger spy before insert on shop.patient for each row execute function public.app_spy()'),
+               ('set local role shop_owner; drop policy tenancy_tenant on shop.patient'), ('select pg_read_file(''PG_VERSION'')'), ('set local session_replication_role = replica'),
+               ('create table public.mine (id int)'), ('do $do$ begin end $do$'), ('create temporary table patient (name text)'), ('set local role shop_root')) as a (attack);
+select is(tests.as_gateway(a.opening, a.attack), 'it worked', a.opening || ': then ' || a.attack || ' works')
+  from (values ('grant truncate on shop.reading to tenancy_user', 'set local role tenancy_user; truncate shop.reading'),
+               ('grant trigger on shop.patient to tenancy_user', 'set local role tenancy_user; create trigger spy before insert on shop.patient for each row execute function public.app_spy()'),
+               ('grant shop_owner to app_team; grant app_team to app_login', 'set local role shop_owner; drop policy tenancy_tenant on shop.patient'),
+               ('grant execute on function pg_read_file(text) to app_login', 'select pg_read_file(''PG_VERSION'')'),
+               ('grant set on parameter session_replication_role to app_login', 'set local session_replication_role = replica'),
+               ('grant create on schema public to public', 'create table public.mine (id int)'),
+               ('grant usage on language plpgsql to public', 'do $do$ begin end $do$'),
+               ('do $do$ begin execute format(''grant temporary on database %I to public'', current_database()); end $do$', 'create temporary table patient (name text)'),
+               ('grant shop_root to tenancy_gateway', 'set local role shop_root')) as a (opening, attack);
 
 -- ---------------------------------------------------------------- rights to protected tables
 select * from tests.rule_story('truncate_granted', 'shop.patient for tenancy_user', 'grant truncate on shop.patient to tenancy_user');

@@ -2,10 +2,11 @@
 -- hardened database is like to live in is tried in 71_hardened_database.sh.
 
 begin;
-select plan(43);
+select plan(44);
 
 create temporary view rights as
-  select o.kind, o.oid, g.grantee, g.privilege_type from tenancy.hardening_object() o cross join lateral aclexplode(o.acl) g;
+  select k.kind, o.oid, g.grantee, g.privilege_type
+    from unnest(array['database', 'schema', 'language', 'function', 'table']) as k (kind) cross join lateral tenancy.hardening_object(k.kind) o cross join lateral aclexplode(o.acl) g;
 create temporary table before as table rights;
 create function tests.changed_rights() returns bigint language sql as $$
   select count(*) from ((table before except table rights) union all (table rights except table before)) as changed
@@ -48,6 +49,7 @@ select is(tests.changed_rights(), 0::bigint, 'and nothing is changed by trying')
 revoke execute on function pg_notify(text, text) from public;
 grant execute on function pg_cancel_backend(int) to pg_signal_backend;
 select format('grant connect on database %I to shop_reporting', current_database()) \gexec
+create role app_noinherit login noinherit in role tenancy_gateway;
 create schema "strange "" name; drop table shop.patient";
 grant create on schema "strange "" name; drop table shop.patient" to public;
 truncate before;
@@ -59,7 +61,7 @@ select is_empty($$select from rights where grantee = 0 and kind in ('function', 
 select is(has_schema_privilege('shop_stranger', 'strange " name; drop table shop.patient', 'create'), false, 'a name is only a name');
 select is(has_table_privilege('pg_monitor', 'pg_stat_activity', 'select') and has_function_privilege('pg_monitor', 'pg_stat_get_activity(int)', 'execute'), true, 'pg_monitor keeps the activity views');
 select is(has_language_privilege('shop_owner', 'plpgsql', 'usage') and has_function_privilege('shop_owner', 'pg_advisory_lock(bigint)', 'execute'), true, 'the owner of the database keeps languages and locks');
-select is(has_database_privilege(r, current_database(), 'connect'), true, r || ' still connects') from unnest(array['shop_gateway', 'shop_operator', 'shop_reporting', 'shop_owner']) r;
+select is(has_database_privilege(r, current_database(), 'connect'), true, r || ' still connects') from unnest(array['shop_gateway', 'shop_operator', 'shop_reporting', 'shop_owner', 'app_noinherit']) r;
 select is(has_database_privilege('shop_stranger', current_database(), 'connect'), false, 'who has nothing here does not');
 select is(has_function_privilege('pg_database_owner', 'pg_notify(text, text)', 'execute'), false, 'what was taken from PUBLIC before is given to nobody');
 

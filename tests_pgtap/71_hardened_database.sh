@@ -114,7 +114,7 @@ pg_dump -f "$SCRATCH/plain.sql" clinic
 root -d postgres -c 'create database copy' >/dev/null
 is "$(root -d copy -v ON_ERROR_STOP=1 -f "$SCRATCH/plain.sql" -o /dev/null)" '' 'the dump is restored without a word'
 is "$(open_steps copy)" $'this database: temporary objects\nthis database: connections\nlanguage sql: languages' 'all is carried over but the rights on the database itself and on the language sql, which pg_dump leaves out'
-is "$(root -d copy -c 'select count(*) > 100, count(*) filter (where kind = $$database$$ or object = $$sql$$) from tenancy.hardening')" 't|0' 'so are the notes about what is carried over'
+is "$(root -d copy -c "select count(*) > 100, count(*) filter (where kind = 'database' or object = 'sql') from tenancy.hardening")" 't|0' 'so are the notes about what is carried over'
 is "$(root -d copy -c 'select count(*) from tenancy.harden(true) where not done')$(open_steps copy)" 0 'hardened again it is whole'
 root -d copy -c 'select from tenancy.soften()' >/dev/null
 is "$(open_steps copy | wc -l)|$(open_steps clinic)" "14|" 'softened it leaves its original, and the rights that were taken there, alone'

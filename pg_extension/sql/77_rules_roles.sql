@@ -272,13 +272,13 @@ as $function$
   select format('%s for %s', n.subject, e.name),
          format(findings_by_name.gain, e.name, n.subject),
          string_agg(tenancy.revoke_statement(lower(g.privilege_type), n.subject, e.name, g.grantor, o.owner), '; ' order by g.grantor)
-    from tenancy.hardening_object() o
-   cross join lateral (select format('%s %I', o.kind, o.name)) as n (subject)
+    from tenancy.hardening_object(findings_by_name.kind) o
+   cross join lateral (select format('%s %I', findings_by_name.kind, o.name)) as n (subject)
    cross join lateral aclexplode(o.acl) g
     join tenancy.exposed_grantee e on e.oid = g.grantee
-   where o.kind = findings_by_name.kind and g.privilege_type = findings_by_name.privilege
+   where g.privilege_type = findings_by_name.privilege
      and g.grantee not in (0, o.owner)
-     and (o.kind <> 'database' or o.name = current_database())
+     and (findings_by_name.kind <> 'database' or o.name = current_database())
    group by n.subject, e.name
 $function$;
 comment on function tenancy.findings_by_name(text, text, text) is 'internal: findings about a right to a schema, database or language that an exposed role has by name';

@@ -94,8 +94,8 @@ as $function$
     union all
     select p.role, p.database, p.name, format('names are looked for in schema %I, where an attacker may make objects that take the place of others', p.schema)
       from path p
-     where exists (select from tenancy.hardening_object() o cross join lateral aclexplode(o.acl) g join tenancy.exposed_grantee e on e.oid = g.grantee
-                    where o.kind = 'schema' and o.name = p.schema and g.privilege_type = 'CREATE' and g.grantee <> o.owner)
+     where exists (select from tenancy.hardening_object('schema') o cross join lateral aclexplode(o.acl) g join tenancy.exposed_grantee e on e.oid = g.grantee
+                    where o.name = p.schema and g.privilege_type = 'CREATE' and g.grantee <> o.owner)
   )
   select format('%s: %s', t.target, w.name), min(w.gain), format('alter %s reset %I', t.target, w.name)
     from weak w

@@ -23,33 +23,35 @@ revoke all on tenancy.hardening from public;
 -- Where pg_dump leaves the right out, of databases and of built-in languages, a note of it would be untrue in the copy.
 select pg_catalog.pg_extension_config_dump('tenancy.hardening', $$where kind <> 'database' and (kind, object) <> ('language', 'sql')$$);
 
--- The objects that hardening is about, with their rights as they are.
-create function tenancy.hardening_object()
-  returns table (kind text, oid oid, name name, arguments integer, owner oid, acl aclitem[])
+-- The objects of one kind that hardening is about, with their rights as they are.
+create function tenancy.hardening_object(kind text)
+  returns table (oid oid, name name, arguments integer, owner oid, acl aclitem[])
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $function$
-  select 'database', d.oid, d.datname, null::integer, d.datdba, coalesce(d.datacl, acldefault('d', d.datdba)) from pg_database d where d.datallowconn
+  select d.oid, d.datname, null::integer, d.datdba, coalesce(d.datacl, acldefault('d', d.datdba)) from pg_database d
+   where kind = 'database' and d.datallowconn
   union all
-  select 'schema', n.oid, n.nspname, null::integer, n.nspowner, coalesce(n.nspacl, acldefault('n', n.nspowner)) from pg_namespace n
-   where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+  select n.oid, n.nspname, null::integer, n.nspowner, coalesce(n.nspacl, acldefault('n', n.nspowner)) from pg_namespace n
+   where kind = 'schema' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
   union all
-  select 'language', l.oid, l.lanname, null::integer, l.lanowner, coalesce(l.lanacl, acldefault('l', l.lanowner)) from pg_language l
-   where l.lanpltrusted
+  select l.oid, l.lanname, null::integer, l.lanowner, coalesce(l.lanacl, acldefault('l', l.lanowner)) from pg_language l
+   where kind = 'language' and l.lanpltrusted
   union all
   -- Outside pg_catalog the name proves nothing: anybody may call a function pg_stat_statements.
-  select 'function', p.oid, p.proname, p.pronargs::integer, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)) from pg_proc p
-   where p.pronamespace = 'pg_catalog'::regnamespace
-      or p.oid in (select d.objid from pg_depend d join pg_extension x on x.oid = d.refobjid and x.extname = 'pg_stat_statements'
-                    where d.refclassid = 'pg_extension'::regclass and d.classid = 'pg_proc'::regclass and d.deptype = 'e')
+  select p.oid, p.proname, p.pronargs::integer, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)) from pg_proc p
+   where kind = 'function'
+     and (p.pronamespace = 'pg_catalog'::regnamespace
+          or p.oid in (select d.objid from pg_depend d join pg_extension x on x.oid = d.refobjid and x.extname = 'pg_stat_statements'
+                        where d.refclassid = 'pg_extension'::regclass and d.classid = 'pg_proc'::regclass and d.deptype = 'e'))
   union all
-  select 'table', c.oid, c.relname, null::integer, c.relowner, coalesce(c.relacl, acldefault('r', c.relowner)) from pg_class c
-   where c.relkind = 'v' and (
-         c.relnamespace = 'pg_catalog'::regnamespace
-      or c.oid in (select d.objid from pg_depend d join pg_extension x on x.oid = d.refobjid and x.extname = 'pg_stat_statements'
-                    where d.refclassid = 'pg_extension'::regclass and d.classid = 'pg_class'::regclass and d.deptype = 'e'))
+  select c.oid, c.relname, null::integer, c.relowner, coalesce(c.relacl, acldefault('r', c.relowner)) from pg_class c
+   where kind = 'table' and c.relkind = 'v'
+     and (c.relnamespace = 'pg_catalog'::regnamespace
+          or c.oid in (select d.objid from pg_depend d join pg_extension x on x.oid = d.refobjid and x.extname = 'pg_stat_statements'
+                        where d.refclassid = 'pg_extension'::regclass and d.classid = 'pg_class'::regclass and d.deptype = 'e'))
 $function$;
-comment on function tenancy.hardening_object() is 'internal: databases, schemas, languages, system functions and system views with owner and rights';
+comment on function tenancy.hardening_object(text) is 'internal: databases, schemas, languages, system functions or system views (kind table) with owner and rights';
 
 create function tenancy.hardening_name(kind text, oid oid, name name) returns text
   language sql stable
@@ -86,16 +88,18 @@ as $function$
     ('statement statistics', 'function', '^pg_stat_statements(_info)?$', array['pg_read_all_stats']),
     ('statement statistics', 'table', '^pg_stat_statements(_info)?$', array['pg_read_all_stats'])
   ),
+  system as materialized (
+    select k.kind, o.* from (values ('function'), ('table')) as k (kind) cross join lateral tenancy.hardening_object(k.kind) o
+  ),
   wanted (topic, kind, oid, name, owner, acl, privilege, keep) as (
-    select t.topic, o.kind, o.oid, o.name, o.owner, o.acl, t.privilege, array[]::text[]
-      from tenancy.hardening_object() o
+    select t.topic, 'database', o.oid, o.name, o.owner, o.acl, t.privilege, array[]::text[]
+      from tenancy.hardening_object('database') o
       join here on here.oid = o.oid
      cross join (values ('temporary objects', 'temporary'), ('new schemas', 'create')) as t (topic, privilege)
-     where o.kind = 'database'
     union all
     -- Whoever has a right or an object there by name belongs there, and keeps the right to connect.
     select case when o.oid = here.oid then 'connections' else 'connections to other databases' end,
-           o.kind, o.oid, o.name, o.owner, o.acl, 'connect',
+           'database', o.oid, o.name, o.owner, o.acl, 'connect',
            array(select r.rolname::text from pg_roles r
                   where not r.rolsuper
                     and (r.rolname = 'pg_monitor'
@@ -104,20 +108,17 @@ as $function$
                          -- A login that does not inherit gets nothing from the roles that it belongs to.
                          or o.oid = here.oid and r.rolcanlogin and not r.rolinherit
                             and (pg_has_role(r.oid, 'tenancy_gateway', 'member') or pg_has_role(r.oid, 'tenancy_operator', 'member'))))
-      from tenancy.hardening_object() o cross join here
-     where o.kind = 'database'
+      from tenancy.hardening_object('database') o cross join here
     union all
-    select 'new objects', o.kind, o.oid, o.name, o.owner, o.acl, 'create', array['pg_database_owner']
-      from tenancy.hardening_object() o
-     where o.kind = 'schema'
+    select 'new objects', 'schema', o.oid, o.name, o.owner, o.acl, 'create', array['pg_database_owner']
+      from tenancy.hardening_object('schema') o
     union all
-    select 'languages', o.kind, o.oid, o.name, o.owner, o.acl, 'usage', array['pg_database_owner']
-      from tenancy.hardening_object() o
-     where o.kind = 'language'
+    select 'languages', 'language', o.oid, o.name, o.owner, o.acl, 'usage', array['pg_database_owner']
+      from tenancy.hardening_object('language') o
     union all
-    select n.topic, o.kind, o.oid, o.name, o.owner, o.acl, case o.kind when 'function' then 'execute' else 'select' end, n.keep
+    select n.topic, n.kind, o.oid, o.name, o.owner, o.acl, case n.kind when 'function' then 'execute' else 'select' end, n.keep
       from named n
-      join tenancy.hardening_object() o on o.kind = n.kind and o.name ~ n.pattern
+      join system o on o.kind = n.kind and o.name ~ n.pattern
      where o.name <> 'ts_rewrite' or o.arguments = 2 -- the other one runs no statement
   )
   select w.topic,
@@ -282,7 +283,8 @@ begin
     select case h.grantee when 'public' then format('grant %s on %s %s to public', h.privilege, h.kind, o.object)
                           else format('revoke %s on %s %s from %I', h.privilege, h.kind, o.object, h.grantee) end
       from tenancy.hardening h
-      join (select o.*, tenancy.hardening_name(o.kind, o.oid, o.name) as object from tenancy.hardening_object() o) o
+      join (select k.kind, o.*, tenancy.hardening_name(k.kind, o.oid, o.name) as object
+              from unnest(array['database', 'schema', 'language', 'function', 'table']) as k (kind) cross join lateral tenancy.hardening_object(k.kind) o) o
         on o.kind = h.kind and case o.kind when 'database' then o.oid::text else o.object end = h.object
       left join pg_roles r on r.rolname = h.grantee
      where (h.kind <> 'database' or h.recorded_in = (select d.oid from pg_database d where d.datname = current_database()))
@@ -300,12 +302,12 @@ $function$;
 comment on function tenancy.soften() is 'takes back what tenancy.harden(true) changed, and nothing else; tells the statements it ran';
 
 revoke execute on function
-  tenancy.hardening_object(), tenancy.hardening_name(text, oid, name), tenancy.hardening_right(), tenancy.hardening_step(),
+  tenancy.hardening_object(text), tenancy.hardening_name(text, oid, name), tenancy.hardening_right(), tenancy.hardening_step(),
   tenancy.require_superuser(text), tenancy.harden(boolean), tenancy.soften()
 from public;
 -- Listing runs with the caller's rights and reads what everybody may read.
 grant execute on function
-  tenancy.hardening_object(), tenancy.hardening_name(text, oid, name), tenancy.hardening_right(), tenancy.hardening_step(),
+  tenancy.hardening_object(text), tenancy.hardening_name(text, oid, name), tenancy.hardening_right(), tenancy.hardening_step(),
   tenancy.require_superuser(text),
   tenancy.harden(boolean), tenancy.soften()
 to pg_database_owner;
