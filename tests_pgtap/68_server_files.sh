@@ -88,6 +88,13 @@ if [[ $address ]]; then
     is "$(session far 'select client_addr from pg_stat_activity where pid = pg_backend_pid();')" "$address" 'a superuser comes in over the network'
     is "$(found bypassing_role_connected_from_network)" "role $PGUSER from $address" 'which is found'
     session_close far
+    # A name with a second line in it must not become a second line of the mend, which people run as it is printed.
+    hostile=$'two\n; drop table rows'
+    ask -c "create role \"$hostile\" login bypassrls password 'hostile'"
+    PGUSER=$hostile PGPASSWORD=hostile session_open far psql -X -q -A -t -h "$address"
+    is "$(session far 'select 1;')" 1 'a role of a strange name comes in over the network'
+    is "$(ask -c "select count(*) || ' ' || bool_or(mend ~ '[\r\n]') from tenancy.check(array['bypassing_role_connected_from_network']::name[])")" '1 false' 'which is found; the mend is one line'
+    session_close far
     PGUSER=gateway PGPASSWORD=gateway session_open far psql -X -q -A -t -h "$address"
     is "$(session far 'select 1;')" 1 'the gateway comes in over the network'
     is "$(found bypassing_role_connected_from_network)" '' 'which is no finding'

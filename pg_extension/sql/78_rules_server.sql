@@ -224,8 +224,9 @@ create function tenancy.rule_bypassing_role_connected_from_network() returns set
 as $function$
   select format('role %I from %s', r.rolname, host(a.client_addr)),
          format('%I sees all tenants whatever the policies say; its password, stolen anywhere on the way, opens them to the network', r.rolname),
-         format('-- let %I in by a Unix socket or from this machine only: a line "host all %I all reject" at the top of %s, after the lines for local connections; give that client a role without %s',
-                r.rolname, r.rolname, current_setting('hba_file'), case when r.rolsuper then 'SUPERUSER' else 'BYPASSRLS' end)
+         -- Whoever may rename the role must not write a second line below the comment.
+         translate(format('-- let %I in by a Unix socket or from this machine only: a line "host all %I all reject" at the top of %s, after the lines for local connections; give that client a role without %s',
+                          r.rolname, r.rolname, current_setting('hba_file'), case when r.rolsuper then 'SUPERUSER' else 'BYPASSRLS' end), E'\r\n', '  ')
     from pg_stat_activity a
     join pg_roles r on r.oid = a.usesysid and (r.rolsuper or r.rolbypassrls)
    where a.datname = current_database()

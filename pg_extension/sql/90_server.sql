@@ -2,12 +2,12 @@
 
 do $minor$
 declare
-  trouble text := tenancy.release_trouble(pg_catalog.current_setting('server_version_num')::pg_catalog.int4);
+  trouble pg_catalog.text := tenancy.release_trouble(pg_catalog.current_setting('server_version_num')::pg_catalog.int4);
 begin
   if trouble is not null then
     raise warning using
-      message = 'this release of PostgreSQL is not safe for tenants',
-      detail = trouble || '.';
+      message = 'this release of PostgreSQL does not keep tenants apart',
+      hint = trouble || '.';
   end if;
 end
 $minor$;
