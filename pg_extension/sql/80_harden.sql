@@ -23,12 +23,16 @@ revoke all on tenancy.hardening from public;
 -- Where pg_dump leaves the right out, of databases and of built-in languages, a note of it would be untrue in the copy.
 select pg_catalog.pg_extension_config_dump('tenancy.hardening', $$where kind <> 'database' and (kind, object) <> ('language', 'sql')$$);
 
--- The objects of one kind that hardening is about, with their rights as they are.
+-- The objects of one kind that hardening is about, with their rights as they are. This and the next two are plpgsql for
+-- its cache of plans: six rules of one tenancy.check() ask them, and planning costs more than running.
 create function tenancy.hardening_object(kind text)
   returns table (oid oid, name name, arguments integer, owner oid, acl aclitem[])
-  language sql stable
+  language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $function$
+#variable_conflict use_column
+begin
+  return query
   select d.oid, d.datname, null::integer, d.datdba, coalesce(d.datacl, acldefault('d', d.datdba)) from pg_database d
    where kind = 'database' and d.datallowconn
   union all
@@ -49,7 +53,8 @@ as $function$
    where kind = 'table' and c.relkind = 'v'
      and (c.relnamespace = 'pg_catalog'::regnamespace
           or c.oid in (select d.objid from pg_depend d join pg_extension x on x.oid = d.refobjid and x.extname = 'pg_stat_statements'
-                        where d.refclassid = 'pg_extension'::regclass and d.classid = 'pg_class'::regclass and d.deptype = 'e'))
+                        where d.refclassid = 'pg_extension'::regclass and d.classid = 'pg_class'::regclass and d.deptype = 'e'));
+end
 $function$;
 comment on function tenancy.hardening_object(text) is 'internal: databases, schemas, languages, system functions or system views (kind table) with owner and rights';
 
@@ -68,9 +73,12 @@ comment on function tenancy.hardening_name(text, oid, name) is 'internal: the na
 -- Each right of PUBLIC that hardening takes away. open: PUBLIC has it now. keep: roles that are given it by name then.
 create function tenancy.hardening_right()
   returns table (topic text, subject text, kind text, oid oid, object text, privilege text, open boolean, keep name[])
-  language sql stable
+  language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $function$
+#variable_conflict use_column
+begin
+  return query
   with here (oid) as (select d.oid from pg_database d where d.datname = current_database()),
   named (topic, kind, pattern, keep) as (values
     ('signals', 'function', '^pg_(cancel|terminate)_backend$', array['pg_signal_backend', 'pg_database_owner']),
@@ -90,6 +98,7 @@ as $function$
   ),
   system as materialized (
     select k.kind, o.* from (values ('function'), ('table')) as k (kind) cross join lateral tenancy.hardening_object(k.kind) o
+     where o.name ~ (select string_agg(n.pattern, '|') from named n) -- one look at each of 3,000 functions instead of many
   ),
   wanted (topic, kind, oid, name, owner, acl, privilege, keep) as (
     select t.topic, 'database', o.oid, o.name, o.owner, o.acl, t.privilege, array[]::text[]
@@ -133,7 +142,8 @@ as $function$
     from wanted w
    cross join lateral (select exists (select from aclexplode(w.acl) g where g.grantee = 0 and lower(g.privilege_type) = w.privilege) as open) s
    -- Only the schema that everybody could write to before PostgreSQL 15 is worth a line when it is closed.
-   where s.open or w.topic <> 'new objects' or w.name = 'public'
+   where s.open or w.topic <> 'new objects' or w.name = 'public';
+end
 $function$;
 comment on function tenancy.hardening_right() is 'internal: the rights of PUBLIC that tenancy.harden() takes away, and who keeps them by name';
 
@@ -141,9 +151,12 @@ comment on function tenancy.hardening_right() is 'internal: the rights of PUBLIC
 -- about other applications' databases, where only their owner can judge.
 create function tenancy.hardening_step()
   returns table (place integer, rule name, topic text, subject text, statement text, stops text, may_break text, done boolean, by_harden boolean)
-  language sql stable
+  language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $function$
+#variable_conflict use_column
+begin
+  return query
   with topic (place, topic, rule, stops, may_break) as (values
     (1, 'temporary objects', 'temp_privilege',
      'a temporary table or type that one request leaves on a pooled connection stands in the place of the one that the next request means; temporary functions are a programming environment',
@@ -220,7 +233,8 @@ as $function$
          not (select bool_or(s.open) from shown s where s.topic = p.topic and s.subject = p.subject),
          t.topic <> 'connections to other databases' or p.subject in ('database postgres', 'database template1')
     from piece p join topic t on t.topic = p.topic
-   group by t.place, t.rule, t.topic, p.topic, p.subject, t.stops, t.may_break
+   group by t.place, t.rule, t.topic, p.topic, p.subject, t.stops, t.may_break;
+end
 $function$;
 comment on function tenancy.hardening_step() is 'internal: the steps of tenancy.harden(), which several rules of tenancy.check() ask, too';
 
