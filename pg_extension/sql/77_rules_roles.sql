@@ -8,6 +8,8 @@ create view tenancy.exposed_grantee as
     from pg_catalog.pg_roles r
    where not r.rolsuper and r.oid in (select reachable.role from tenancy.reachable_role reachable);
 comment on view tenancy.exposed_grantee is 'internal: PUBLIC and the roles whose rights an attacker has, as a statement names them';
+comment on column tenancy.exposed_grantee.oid is 'internal: the role; 0 for PUBLIC';
+comment on column tenancy.exposed_grantee.name is 'internal: its name, quoted where it must be, or public';
 revoke all on tenancy.exposed_grantee from public;
 
 -- Rights of exposed grantees to protected tables and their columns; the owner's own are none of these.
@@ -26,6 +28,14 @@ create view tenancy.exposed_right as
     join tenancy.exposed_grantee e on e.oid = g.grantee
    where g.grantee <> p.relowner;
 comment on view tenancy.exposed_right is 'internal: rights of exposed grantees to protected tables and their columns';
+comment on column tenancy.exposed_right.relation is 'internal: protected table';
+comment on column tenancy.exposed_right.relowner is 'internal: its owner';
+comment on column tenancy.exposed_right.kind is 'internal: tenant or reference, as in tenancy.protection';
+comment on column tenancy.exposed_right.column_name is 'internal: column; NULL for a right to the whole table';
+comment on column tenancy.exposed_right.grantee is 'internal: who has the right; 0 for PUBLIC';
+comment on column tenancy.exposed_right.grantee_name is 'internal: the grantee as a statement names it';
+comment on column tenancy.exposed_right.grantor is 'internal: who has given it';
+comment on column tenancy.exposed_right.privilege is 'internal: the right, in capitals';
 revoke all on tenancy.exposed_right from public;
 
 -- A superuser's REVOKE takes what the owner has granted; what somebody else has granted is his to take.
@@ -114,6 +124,11 @@ create view tenancy.exposed_step as
    -- Nobody is made a member of pg_database_owner or taken out of it: its member is the owner of the database.
    where pg_catalog.pg_get_userbyid(w.first) <> 'pg_database_owner';
 comment on view tenancy.exposed_step is 'internal: what an exposed role can become, and the direct membership by which it does';
+comment on column tenancy.exposed_step.exposed is 'internal: exposed role';
+comment on column tenancy.exposed_step.exposed_name is 'internal: its name';
+comment on column tenancy.exposed_step.first is 'internal: role that it is a direct member of, itself not exposed';
+comment on column tenancy.exposed_step.first_name is 'internal: its name';
+comment on column tenancy.exposed_step.role is 'internal: role that is reached by way of it, or the same';
 revoke all on tenancy.exposed_step from public;
 
 select tenancy.define_rule('dangerous_role_attribute', 'critical', 'an exposed role that is or can become one with SUPERUSER, BYPASSRLS, CREATEROLE or REPLICATION');

@@ -49,6 +49,10 @@ create view tenancy.stored_setting as
    where (s.setdatabase = 0 or d.datname = pg_catalog.current_database())
      and (s.setrole = 0 or s.setrole in (select e.oid from tenancy.exposed_role e));
 comment on view tenancy.stored_setting is 'internal: settings that ALTER DATABASE and ALTER ROLE … SET have stored for this database, for all roles and for exposed ones';
+comment on column tenancy.stored_setting.role is 'internal: role that it is stored for; NULL: all';
+comment on column tenancy.stored_setting.database is 'internal: database that it is stored for; NULL: all';
+comment on column tenancy.stored_setting.name is 'internal: name of the setting';
+comment on column tenancy.stored_setting.value is 'internal: its value';
 revoke all on tenancy.stored_setting from public;
 
 -- What a setting is for everybody who connects to this database: stored with it, or else the server's. What the server
