@@ -47,7 +47,7 @@ create view tenancy.tenant_table as
     -- Not the key of a table of tenants: "id" is everywhere.
     select p.tenant_column from tenancy.protection p
      where p.kind = 'tenant' and not p.registry and not p.is_child and p.tenant_column is not null
-  ), holder as materialized ( -- estimates of matches in policies are low, and would have it made anew for each
+  ), holder as (
     select distinct on (a.attrelid) a.attrelid, a.attname, a.atttypid
       from pg_catalog.pg_attribute a
      where a.attname in (select n.name from tenant_name n) and a.attnum > 0 and not a.attisdropped

@@ -26,6 +26,10 @@ comment on function tenancy.replace_policies(regclass, name, boolean, boolean, t
   'internal: the statement that replaces policies of a table by those of tenancy.protect(), or a comment where a person must decide';
 
 create view tenancy.foreign_policy as
+  -- Made once: the estimate of how many policies match is low, and would have it made for each.
+  with tenant_table as materialized (
+    select t.relation, t.protected, t.tenant_column from tenancy.tenant_table t
+  )
   select p.oid, p.polrelid::pg_catalog.regclass as relation, p.polname, p.polpermissive, p.polcmd, p.polroles, w.object,
          -- The stored trees, in which no text of the policy's author can look like something else.
          pg_catalog.concat(p.polqual::pg_catalog.text, p.polwithcheck::pg_catalog.text) as trees,
@@ -40,7 +44,7 @@ create view tenancy.foreign_policy as
     join pg_catalog.pg_class c on c.oid = p.polrelid and c.relpersistence <> 't'
     cross join lateral (select pg_catalog.format('policy "%s" on %s', p.polname, p.polrelid::pg_catalog.regclass) as object,
                                pg_catalog.format('drop policy %I on %s', p.polname, p.polrelid::pg_catalog.regclass) as drop) w
-    left join tenancy.tenant_table t on t.relation = p.polrelid
+    left join tenant_table t on t.relation = p.polrelid
    where p.polname <> all (tenancy.our_policy_names())
      and not exists (select from pg_catalog.pg_depend d
                       where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype = 'e');
