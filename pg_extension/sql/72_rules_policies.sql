@@ -322,15 +322,14 @@ as $function$
               else format('%s makes functions in its schema that calls in its body find before those that were meant, and %s runs them',
                           (select string_agg(case g when 0 then 'everybody' else pg_get_userbyid(g) end, ', ') from unnest(j.creators) g), j.policies) end,
          concat_ws('; ',
+           (select string_agg(format('revoke create on schema %s from %s', j.schema::regnamespace,
+                                     case g when 0 then 'public' else quote_ident(pg_get_userbyid(g)) end), '; ')
+              from unnest(j.creators) g),
            case when j.by_owner and (j.table_owner in (select r.role from reachable r)
                                      -- As a superuser's, SECURITY DEFINER would make it all-powerful.
                                      or j.prosecdef and (select u.rolsuper from pg_roles u where u.oid = j.table_owner))
                 then tenancy.advice(format('give function %s to a role that no login of the application can become', j.function::regprocedure))
-                when j.by_owner then format('alter function %s owner to %I', j.function::regprocedure, pg_get_userbyid(j.table_owner)) end,
-           case when j.creators <> '{}' and not j.by_owner
-                then (select string_agg(format('revoke create on schema %s from %s', j.schema::regnamespace,
-                                               case g when 0 then 'public' else quote_ident(pg_get_userbyid(g)) end), '; ')
-                        from unnest(j.creators) g) end)
+                when j.by_owner then format('alter function %s owner to %I', j.function::regprocedure, pg_get_userbyid(j.table_owner)) end)
     from judged j
    where j.by_owner or j.creators <> '{}'
 $function$;
