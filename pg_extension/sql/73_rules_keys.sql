@@ -4,42 +4,54 @@
 -- superuser can, an owner who is held by FORCE cannot and takes tenancy.protect(…, keys => true) instead.
 
 -- ---------------------------------------------------------------- what the rules ask
+-- These are functions and not views: the planner takes a function for a thousand rows, the rows of a view over the catalogs
+-- for one, and then joins each table with each.
+create function tenancy.tenant_relations() returns setof tenancy.protection
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select p.* from tenancy.protection p where p.kind = 'tenant'
+$function$;
+comment on function tenancy.tenant_relations() is 'internal: the protected relations with rows of tenants';
+
 -- Rights to relations and sequences that a statement of an attacker may use; those of the owner are his own.
-create view tenancy.exposed_grant as
+create function tenancy.exposed_grants()
+  returns table (relation oid, attnum int2, grantee oid, grantee_name text, privilege text, is_admin boolean)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $function$
   with attacker as materialized (
-    select 0::pg_catalog.oid as oid
+    select 0::oid as oid, 'public' as name, false as is_admin
     union
-    select r.role from tenancy.reachable_role r
+    select x.oid, quote_ident(x.rolname), x.rolname = 'tenancy_admin' from tenancy.reachable_role r join pg_roles x on x.oid = r.role
   ), granted as (
-    select c.oid as relation, c.relowner, 0::pg_catalog.int2 as attnum, g.grantee, g.privilege_type
-      from pg_catalog.pg_class c cross join pg_catalog.aclexplode(c.relacl) g
+    select c.oid as relation, c.relowner, 0::int2 as attnum, g.grantee, g.privilege_type
+      from pg_class c cross join aclexplode(c.relacl) g
      where c.relacl is not null
     union all
     select c.oid, c.relowner, a.attnum, g.grantee, g.privilege_type
-      from pg_catalog.pg_attribute a
-      join pg_catalog.pg_class c on c.oid = a.attrelid
-      cross join pg_catalog.aclexplode(a.attacl) g
+      from pg_attribute a join pg_class c on c.oid = a.attrelid cross join aclexplode(a.attacl) g
      where a.attacl is not null and a.attnum > 0 and not a.attisdropped
   )
-  select g.relation, g.attnum, g.grantee, g.privilege_type as privilege,
-         case g.grantee when 0 then 'public' else pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(g.grantee)) end as grantee_name,
-         -- On a protected table rights of this role are of no use outside a bypass.
-         g.grantee = (select r.oid from pg_catalog.pg_roles r where r.rolname = 'tenancy_admin') as is_admin
-    from granted g
-   where g.grantee in (select a.oid from attacker a) and g.grantee <> g.relowner;
-comment on view tenancy.exposed_grant is 'internal: rights to relations (attnum 0) and columns that an attacker''s statement may use, without those of the owner';
-revoke all on tenancy.exposed_grant from public;
+  select g.relation, g.attnum, g.grantee, a.name, g.privilege_type, a.is_admin
+    from granted g join attacker a on a.oid = g.grantee
+   where g.grantee <> g.relowner
+$function$;
+comment on function tenancy.exposed_grants() is 'internal: rights to relations (attnum 0) and columns that an attacker''s statement may use, without those of the owner; is_admin: of the role that on a protected table needs a bypass';
 
 -- Tables that tenants write to, by their own name or through a parent: nobody else can try the values of a key.
-create view tenancy.written_by_tenants as
+create function tenancy.written_by_tenants() returns table (relation oid)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $function$
   with recursive written (relation) as (
-    select g.relation from tenancy.exposed_grant g where g.privilege in ('INSERT', 'UPDATE') and not g.is_admin
+    select g.relation from tenancy.exposed_grants() g where g.privilege in ('INSERT', 'UPDATE') and not g.is_admin
     union
-    select h.inhrelid from pg_catalog.pg_inherits h join written on h.inhparent = written.relation
+    select h.inhrelid from pg_inherits h join written on h.inhparent = written.relation
   )
-  select written.relation from written;
-comment on view tenancy.written_by_tenants is 'internal: relations that a tenant''s statement may insert into or update, or whose parent it may';
-revoke all on tenancy.written_by_tenants from public;
+  select written.relation from written
+$function$;
+comment on function tenancy.written_by_tenants() is 'internal: relations that a tenant''s statement may insert into or update, or whose parent it may';
 
 -- A key or index with the tenant column before its own: the statement that makes it.
 create function tenancy.index_led_by_tenant(index_oid oid, tenant_column name) returns text
@@ -67,10 +79,10 @@ as $function$
                     left(m.definition, strpos(m.definition, '(')), tenant_column,
                     case m.contype when 'x' then ' with operator(pg_catalog.=)' else '' end,
                     substr(m.definition, strpos(m.definition, '(') + 1))
-             || coalesce(format('; comment on constraint %I on %s is %L', m.conname, m.relation, m.comment), '')
+             || case when m.comment is not null then format('; comment on constraint %I on %s is %L', m.conname, m.relation, m.comment) else '' end
            else
              format('drop index %s; %s%s', m.index, m.new_head, substr(m.definition, strpos(m.definition, m.head) + length(m.head)))
-             || coalesce(format('; comment on index %s is %L', m.index, m.comment), '')
+             || case when m.comment is not null then format('; comment on index %s is %L', m.index, m.comment) else '' end
          end
          || case when m.indisreplident then format('; alter table %s replica identity using index %I', m.relation, m.relname) else '' end
     from made m
@@ -85,9 +97,7 @@ create function tenancy.open_foreign_keys()
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $function$
-  with protection as materialized (
-    select p.* from tenancy.protection p where p.kind = 'tenant'
-  ), open as materialized (
+  with open as materialized (
     select k.*, k.oid as key_oid, c.tenant_attnum as child_tenant, p.tenant_attnum as parent_tenant, c.tenant_column as child_column, p.tenant_column as parent_column,
            case
              when c.shared or p.shared then 'rows that are shared have no tenant, so no foreign key holds it; drop the key, or give the shared rows a table of their own'
@@ -98,8 +108,8 @@ as $function$
                then 'ON DELETE SET NULL or SET DEFAULT that leaves the tenant alone needs PostgreSQL 15; choose another action'
            end as why_not
       from pg_constraint k
-      join protection c on c.relation = k.conrelid
-      join protection p on p.relation = k.confrelid
+      join tenancy.tenant_relations() c on c.relation = k.conrelid
+      join tenancy.tenant_relations() p on p.relation = k.confrelid
      -- A key of a table of tenants is a tenant: what refers to it names a tenant and no row of one.
      where k.contype = 'f' and k.conparentid = 0 and not p.registry
        and not exists (select from unnest(k.conkey, k.confkey) as u (child, parent)
@@ -169,17 +179,23 @@ create function tenancy.open_keys()
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $function$
-  with protection as materialized (
-    select p.* from tenancy.protection p where p.kind = 'tenant' and not p.registry
-  ), written as materialized (
-    select w.relation from tenancy.written_by_tenants w
-  ), indexed as materialized (
+  with indexed as materialized (
     select i.indexrelid, i.indrelid, i.indisexclusion, (i.indkey::int2[])[0:i.indnkeyatts - 1] as columns, i.indkey::int2[] as all_columns,
            p.tenant_attnum, p.tenant_column, p.tenant_type, p.shared, k.oid as key_oid, k.conname, k.conexclop
       from pg_index i
-      join protection p on p.relation = i.indrelid
+      join tenancy.tenant_relations() p on p.relation = i.indrelid and not p.registry
       left join pg_constraint k on k.conindid = i.indexrelid and k.conrelid = i.indrelid and k.contype in ('p', 'u', 'x')
-     where (i.indisunique or i.indisexclusion) and i.indrelid in (select w.relation from written w)
+     where (i.indisunique or i.indisexclusion) and i.indrelid in (select w.relation from tenancy.written_by_tenants() w)
+  ), unchosen as materialized (
+    -- A value that nobody chooses tells nobody anything: always generated, or drawn at random.
+    select x.indexrelid
+      from indexed x
+      cross join unnest(x.columns) u (attnum)
+      join pg_attribute a on a.attrelid = x.indrelid and a.attnum = u.attnum
+      left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+     where a.attidentity = 'a'
+        or a.atttypid = 'uuid'::regtype
+           and pg_get_expr(d.adbin, d.adrelid) ~ '^(gen_random_uuid|uuidv4|uuidv7|[^()]+\.(gen_random_uuid|uuid_generate_v4))\(\)$'
   ), open as materialized (
     select x.*
       from indexed x
@@ -187,18 +203,10 @@ as $function$
                         where x.columns[s] = x.tenant_attnum
                           -- An exclusion holds tenants apart when it asks the tenant for equality.
                           and (not x.indisexclusion
-                               or exists (select from pg_amop o
-                                           where o.amopopr = x.conexclop[s] and o.amopstrategy = 3
-                                             and o.amopmethod = (select am.oid from pg_am am where am.amname = 'btree'))))
+                               or x.conexclop[s] = any (array(select o.amopopr from pg_amop o join pg_am am on am.oid = o.amopmethod
+                                                               where am.amname = 'btree' and o.amopstrategy = 3))))
        and not exists (select from pg_inherits h where h.inhrelid = x.indexrelid)
-       -- A value that nobody chooses tells nobody anything: always generated, or drawn at random.
-       and not exists (
-         select from pg_attribute a
-           left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
-          where a.attrelid = x.indrelid and a.attnum = any (x.columns) and not x.indisexclusion
-            and (a.attidentity = 'a'
-                 or a.atttypid = 'uuid'::regtype
-                    and pg_get_expr(d.adbin, d.adrelid) ~ '^(gen_random_uuid|uuidv4|uuidv7|[^()]+\.(gen_random_uuid|uuid_generate_v4))\(\)$'))
+       and (x.indisexclusion or x.indexrelid not in (select u.indexrelid from unchosen u))
   ), referring as materialized (
     select f.* from tenancy.open_foreign_keys() f
      where f.obstacle is null and f.parent_index in (select o.indexrelid from open o)
@@ -211,7 +219,9 @@ as $function$
            when o.shared then '-- rows that are shared have no tenant to put into the key; make its values GENERATED ALWAYS AS IDENTITY or random uuids'
            when o.tenant_attnum = any (o.all_columns) and not o.indisexclusion then '-- its INCLUDE columns hold the tenant; make it again with the tenant first in the key'
            when o.indisexclusion and o.tenant_attnum = any (o.all_columns) then '-- it does not ask the tenant for equality; make it again with the tenant WITH ='
-           when blocked.by is not null then format('-- %s refers to it and cannot hold the tenant; protect that table or drop its foreign key first', blocked.by)
+           when blocked.by is not null then
+             -- A name may hold a line's end, which ends a comment.
+             format('-- %s refers to it and cannot hold the tenant; protect that table or drop its foreign key first', translate(blocked.by, E'\n\r', '  '))
            else coalesce((select string_agg(format('alter table %s drop constraint %I; ', f.child, f.name), '' order by f.child::text, f.name)
                             from referring f where f.parent_index = o.indexrelid), '')
                 || case when o.indisexclusion and not exists (
@@ -233,6 +243,7 @@ $function$;
 comment on function tenancy.open_keys() is 'internal: unique keys of protected tables that are checked on the rows of all tenants, with their mend';
 
 revoke execute on function
+  tenancy.tenant_relations(), tenancy.exposed_grants(), tenancy.written_by_tenants(),
   tenancy.index_led_by_tenant(oid, name), tenancy.open_foreign_keys(), tenancy.mend_of_foreign_key(regclass, name, text, text, text, text), tenancy.open_keys()
 from public;
 
@@ -284,11 +295,11 @@ as $function$
          format('a search through it reads the entries of all tenants in %s before row security hides them: the time it takes tells whether another tenant has the value, and how many',
                 p.relation),
          tenancy.index_led_by_tenant(i.indexrelid, p.tenant_column)
-    from tenancy.protection p
+    from tenancy.tenant_relations() p
     join pg_index i on i.indrelid = p.relation
     join pg_class ic on ic.oid = i.indexrelid
     join pg_am am on am.oid = ic.relam
-   where p.kind = 'tenant' and not p.registry and not i.indisunique and not i.indisexclusion and am.amname in ('btree', 'hash')
+   where not p.registry and not i.indisunique and not i.indisexclusion and am.amname in ('btree', 'hash')
      and (i.indkey::int2[])[0] <> p.tenant_attnum
      and not exists (select from pg_inherits h where h.inhrelid = i.indexrelid)
 $function$;
@@ -309,13 +320,14 @@ as $function$
                            from pg_index i cross join unnest(i.indkey::int2[]) with ordinality as u (attnum, position)
                           where i.indrelid = p.relation and i.indisprimary and u.position <= i.indnkeyatts and u.attnum <> p.tenant_attnum) k
                    join pg_attribute a on a.attrelid = p.relation and a.attnum = k.attnum))
-    from tenancy.protection p
-   where p.kind = 'tenant' and not p.is_child
-     and not exists (select from pg_index i
-                      join pg_class ic on ic.oid = i.indexrelid
-                      join pg_am am on am.oid = ic.relam
-                     where i.indrelid = p.relation and i.indisvalid and i.indpred is null and am.amname = 'btree'
-                       and (i.indkey::int2[])[0] = p.tenant_attnum)
+    from tenancy.tenant_relations() p
+   where not p.is_child
+     and (p.relation::oid, p.tenant_attnum) not in (
+           select i.indrelid, i.indkey[0]
+             from pg_index i
+             join pg_class ic on ic.oid = i.indexrelid
+             join pg_am am on am.oid = ic.relam
+            where i.indisvalid and i.indpred is null and am.amname = 'btree')
 $function$;
 
 -- ---------------------------------------------------------------- sequences
@@ -360,7 +372,7 @@ as $function$
          format('%s may set it back with setval(): the next keys of all tenants are taken already and their inserts fail, or go where the attacker wants them',
                 string_agg(distinct g.grantee_name, ', ')),
          format('revoke update on sequence %s from %s', c.oid::regclass, string_agg(distinct g.grantee_name, ', '))
-    from tenancy.exposed_grant g
+    from tenancy.exposed_grants() g
     join pg_class c on c.oid = g.relation
     join pg_namespace n on n.oid = c.relnamespace
    where c.relkind = 'S' and c.relpersistence <> 't' and g.privilege = 'UPDATE' and g.attnum = 0

@@ -45,7 +45,7 @@ as $function$
                      else 'the table of tenants: what the application believes of a tenant is what the tenant says' end),
          format('revoke insert, update, delete, truncate on %s from %s', d.relation::regclass, string_agg(distinct g.grantee_name, ', '))
     from deciding d
-    join tenancy.exposed_grant g on g.relation = d.relation
+    join tenancy.exposed_grants() g on g.relation = d.relation
     left join protection p on p.relation = d.relation
    where g.privilege in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
      -- Through a bypass is how administrators write; without protection nobody asks for one.
@@ -69,9 +69,9 @@ as $function$
                                     string_agg(distinct g.grantee_name, ', '))
                         from pg_attribute a
                        where a.attrelid = p.relation and a.attnum > 0 and not a.attisdropped and a.attnum <> p.tenant_attnum and a.attgenerated = ''), '')
-    from tenancy.protection p
-    join tenancy.exposed_grant g on g.relation = p.relation
-   where p.kind = 'tenant' and g.privilege = 'UPDATE' and g.attnum in (0, p.tenant_attnum) and not g.is_admin
+    from tenancy.tenant_relations() p
+    join tenancy.exposed_grants() g on g.relation = p.relation
+   where g.privilege = 'UPDATE' and g.attnum in (0, p.tenant_attnum) and not g.is_admin
      and not exists (select from pg_policy w
                       where w.polrelid = p.relation and not w.polpermissive and w.polcmd in ('*', 'w')
                         and (g.grantee = any (w.polroles) or 0 = any (w.polroles))
@@ -98,46 +98,46 @@ as $function$
       from domain_of d join pg_type t on t.oid = d.type
       join pg_type b on b.oid = t.typbasetype and b.typtype = 'd'
   ), part as (
-    select 'expression' as kind, p.relation, p.relowner, format('column %I of %s', a.attname, p.relation) as object,
+    select 'expression' as kind, p.relowner, 'column %1$I of %2$s' as spoken, a.attname as name, p.relation as named, null::regtype as type,
            'pg_attrdef'::regclass::oid as classid, d.oid as objid
       from protection p
       join pg_attrdef d on d.adrelid = p.relation
       join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum
      where not p.is_child
     union all
-    select 'expression', p.relation, p.relowner, format('index %s', i.indexrelid::regclass), 'pg_class'::regclass, i.indexrelid
+    select 'expression', p.relowner, 'index %2$s', null, i.indexrelid::regclass, null, 'pg_class'::regclass, i.indexrelid
       from protection p join pg_index i on i.indrelid = p.relation
      where (i.indexprs is not null or i.indpred is not null) and not exists (select from pg_inherits h where h.inhrelid = i.indexrelid)
     union all
-    select 'expression', d.relation, d.relowner, format('domain %s', d.type::regtype), 'pg_type'::regclass, d.type
+    select 'expression', d.relowner, 'domain %2$s', null, null, d.type::regtype, 'pg_type'::regclass, d.type
       from domain_of d
     union all
-    select 'constraint', p.relation, p.relowner, format('constraint %I on %s', k.conname, p.relation), 'pg_constraint'::regclass, k.oid
+    select 'constraint', p.relowner, 'constraint %1$I on %2$s', k.conname, p.relation, null, 'pg_constraint'::regclass, k.oid
       from protection p join pg_constraint k on k.conrelid = p.relation
      where k.contype in ('c', 'x') and k.coninhcount = 0
     union all
-    select 'constraint', d.relation, d.relowner, format('constraint %I of domain %s', k.conname, d.type::regtype), 'pg_constraint'::regclass, k.oid
+    select 'constraint', d.relowner, 'constraint %1$I of domain %2$s', k.conname, null, d.type::regtype, 'pg_constraint'::regclass, k.oid
       from domain_of d join pg_constraint k on k.contypid = d.type
   ), called as (
-    select part.kind, part.relation, part.relowner, part.object, coalesce(o.oprcode::oid, d.refobjid) as function
+    select part.kind, part.relowner, part.spoken, part.name, part.named, part.type, coalesce(o.oprcode::oid, d.refobjid) as function
       from part
       join pg_depend d on d.classid = part.classid and d.objid = part.objid and d.deptype <> 'i'
        and d.refclassid in ('pg_proc'::regclass, 'pg_operator'::regclass)
       left join pg_operator o on d.refclassid = 'pg_operator'::regclass and o.oid = d.refobjid
      where part.kind = any (kinds)
     union
-    select 'trigger', p.relation, p.relowner, format('trigger %I on %s', t.tgname, p.relation), t.tgfoid
+    select 'trigger', p.relowner, 'trigger %1$I on %2$s', t.tgname, p.relation, null, t.tgfoid
       from protection p join pg_trigger t on t.tgrelid = p.relation
      where 'trigger' = any (kinds) and not t.tgisinternal and t.tgparentid = 0
     union
     -- A trigger's WHEN may call something too.
-    select 'trigger', p.relation, p.relowner, format('trigger %I on %s', t.tgname, p.relation), coalesce(o.oprcode::oid, d.refobjid)
+    select 'trigger', p.relowner, 'trigger %1$I on %2$s', t.tgname, p.relation, null, coalesce(o.oprcode::oid, d.refobjid)
       from protection p join pg_trigger t on t.tgrelid = p.relation and t.tgqual is not null
       join pg_depend d on d.classid = 'pg_trigger'::regclass and d.objid = t.oid and d.refclassid in ('pg_proc'::regclass, 'pg_operator'::regclass)
       left join pg_operator o on d.refclassid = 'pg_operator'::regclass and o.oid = d.refobjid
      where 'trigger' = any (kinds) and not t.tgisinternal and t.tgparentid = 0
   ), judged as (
-    select c.kind, c.object, f.oid, f.proowner, c.relowner, f.prosecdef, n.nspname,
+    select c.kind, format(c.spoken, c.name, coalesce(c.type::text, c.named::text)) as object, f.oid, f.proowner, c.relowner, f.prosecdef, n.nspname,
            not exists (select from unnest(f.proconfig) s where s ~ '^search_path=')
              and l.lanname not in ('internal', 'c')
              -- Of PostgreSQL 14 and later: a body in SQL's own syntax, whose names were resolved when it was made.
@@ -154,14 +154,15 @@ as $function$
            case when j.prosecdef then format('it runs with the rights of %I for whoever writes a row: a mistake in it reads and writes what the tenant may not', pg_get_userbyid(j.proowner)) end,
            case when j.unpinned then 'its names are looked up in the search_path of whoever writes, reindexes or analyzes: an object of the same name in an earlier schema runs an attacker''s code as the next tenant or as the owner' end,
            case when j.foreign_owner then format('%I, who owns it and not the table, may replace it with code that runs as every tenant and takes rows along', pg_get_userbyid(j.proowner)) end),
-         concat_ws('; ',
-           case when j.foreign_owner then format('alter function %s owner to %I', j.oid::regprocedure, pg_get_userbyid(j.relowner)) end,
-           case when j.prosecdef or j.unpinned then
-             format('alter function %s', j.oid::regprocedure)
-             || case when j.prosecdef then ' security invoker' else '' end
-             -- Its own schema stays in the path, where it finds what it found until today.
-             || case when j.unpinned then format(' set search_path = pg_catalog, %I, pg_temp', j.nspname) else '' end
-           end)
+         case
+           -- Handing a function over, or changing what others call, because a table's owner hung it on his table, would be a
+           -- way to take it. No name here: a name may hold a line's end, which ends a comment.
+           when j.foreign_owner then '-- use a function of the table''s owner in its place, or let the two owners agree on ALTER FUNCTION … OWNER TO'
+           else format('alter function %s', j.oid::regprocedure)
+                || case when j.prosecdef then ' security invoker' else '' end
+                -- Its own schema stays in the path, where it finds what it found until today.
+                || case when j.unpinned then format(' set search_path = pg_catalog, %I, pg_temp', j.nspname) else '' end
+         end
     from judged j
    where j.prosecdef or j.unpinned or j.foreign_owner
 $function$;
@@ -201,6 +202,6 @@ as $function$
          format('they are gathered over the rows of all tenants in %s: estimates in EXPLAIN tell which values others have, and old minors show them outright', p.relation),
          format('drop statistics %I.%I', n.nspname, s.stxname)
     from pg_statistic_ext s
-    join tenancy.protection p on p.relation = s.stxrelid and p.kind = 'tenant'
+    join tenancy.tenant_relations() p on p.relation = s.stxrelid
     join pg_namespace n on n.oid = s.stxnamespace
 $function$;
