@@ -135,7 +135,8 @@ as $function$
            case when o.condeferrable then ' deferrable' || case when o.condeferred then ' initially deferred' else '' end else '' end,
            case when not o.convalidated then ' not valid' else '' end)
          || case when o.confmatchtype = 'f' and pair.nullable and cardinality(o.conkey) > 1
-                 then format(', add check (pg_catalog.num_nulls(%s) in (0, %s))', pair.child_columns, cardinality(o.conkey)) else '' end,
+                 then format(', drop constraint if exists %1$I, add constraint %1$I check (pg_catalog.num_nulls(%2$s) in (0, %3$s))',
+                             'match_full_' || left(md5(o.conname), 12), pair.child_columns, cardinality(o.conkey)) else '' end,
          (select format('; comment on constraint %I on %s is %L', o.conname, o.conrelid::regclass, d.description)
             from pg_description d where d.classoid = 'pg_constraint'::regclass and d.objoid = o.key_oid and d.objsubid = 0)
     from open o
