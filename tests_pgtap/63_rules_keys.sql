@@ -3,7 +3,7 @@
 
 \set QUIET 1
 set client_min_messages = warning;
-select plan(106);
+select plan(109);
 
 -- ---------------------------------------------------------------- the holes are real, and the mends close them
 drop schema if exists keys cascade;
@@ -221,6 +221,25 @@ select is(has_sequence_privilege('tenancy_user', 'keys.number', 'usage'), true, 
 select is_empty($$select * from tests.findings('sequence_update_granted')$$, 'silent on a role that no attacker is');
 grant all on sequence keys.other to shop_gateway;
 select is((select f.mend from tests.findings('sequence_update_granted') f), 'revoke update on sequence keys.other from shop_gateway', 'a login that is in the gateway''s role is one');
+
+-- ---------------------------------------------------------------- what protect() makes of keys by itself
+create schema made;
+create table made.tenants (id bigint generated always as identity primary key, name text unique);
+create table made.customer (id bigserial primary key, tenant_id bigint not null references made.tenants, email text unique, note text);
+create unique index on made.customer (lower(email)) where note is null;
+create table made.invoice (id bigint generated always as identity primary key, tenant_id bigint not null references made.tenants on delete cascade,
+                           customer_id bigint references made.customer on delete set null, number integer unique, previous bigint references made.invoice);
+create table made.line (id uuid primary key default gen_random_uuid(), tenant_id bigint not null, invoice_id bigint references made.invoice on delete cascade,
+                        span int4range, exclude using gist (invoice_id with =, span with &&));
+select count(*) as done from tenancy.protect('made.tenants', 'id', 'read') \gset
+savepoint unprotected;
+select count(*) as done from tenancy.protect_all('made', keys => true) \gset
+select is_empty($$select c.rule, c.object from tenancy.check() c where c.object like '% made.%'$$, 'keys => true leaves nothing to tell of');
+rollback to savepoint unprotected;
+select count(*) as done from tenancy.protect_all('made') \gset
+select is((select count(*) from tenancy.check() c where c.object like '% made.%'), 11::bigint, 'without it each key is told of');
+select c.mend from tenancy.check() c where c.object like '% made.%' \gexec
+select is_empty($$select c.rule, c.object from tenancy.check() c where c.object like '% made.%'$$, 'and the mends, one after the other, come to the same end');
 
 select * from finish();
 rollback;

@@ -104,6 +104,8 @@ as $function$
              when p.tenant_attnum = any (k.confkey) or c.tenant_attnum = any (k.conkey) then 'it names a tenant that is not the row''s own; drop the key, or accept it where tenants may refer to each other'
              when c.tenant_type <> p.tenant_type and not (c.tenant_type in ('int4'::regtype, 'int8'::regtype) and p.tenant_type in ('int4'::regtype, 'int8'::regtype))
                then 'the tenant columns are of different types; give them the same one, then ask tenancy.check() again'
+             -- Of PostgreSQL 18: PERIOD needs a key WITHOUT OVERLAPS on the other side.
+             when (to_jsonb(k) ->> 'conperiod')::boolean then 'it refers to a period; make the parent''s key and this one again with the tenant first'
              when k.confdeltype in ('n', 'd') and current_setting('server_version_num')::integer < 150000
                then 'ON DELETE SET NULL or SET DEFAULT that leaves the tenant alone needs PostgreSQL 15; choose another action'
            end as why_not
