@@ -307,7 +307,6 @@ as $function$
      and not exists (select from pg_inherits h where h.inhrelid = i.indexrelid)
 $function$;
 
--- A partition or child under a protected parent has what the parent has, and is not told about twice.
 select tenancy.define_rule('no_index_on_tenant', 'medium', 'a protected table without an index on the tenant');
 create function tenancy.rule_no_index_on_tenant() returns setof tenancy.finding
   language sql stable
@@ -324,8 +323,7 @@ as $function$
                           where i.indrelid = p.relation and i.indisprimary and u.position <= i.indnkeyatts and u.attnum <> p.tenant_attnum) k
                    join pg_attribute a on a.attrelid = p.relation and a.attnum = k.attnum))
     from tenancy.tenant_relations() p
-   where not p.is_child
-     and (p.relation::oid, p.tenant_attnum) not in (
+   where (p.relation::oid, p.tenant_attnum) not in (
            select i.indrelid, i.indkey[0]
              from pg_index i
              join pg_class ic on ic.oid = i.indexrelid
