@@ -295,7 +295,7 @@ as $function$
         ('tenancy_tenant'::name, '*'::"char", true, 'public'::name, c.own, c.own, true),
         ('tenancy_wall', '*', false, 'tenancy_user', c.own, c.own, not s.is_shared),
         ('tenancy_shared', 'r', true, 'public', s.shared_rows, null, s.is_shared),
-        ('tenancy_wall', 'r', false, 'tenancy_user', '(' || s.shared_rows || ' OR ' || c.own || ')', null, s.is_shared),
+        ('tenancy_wall', 'r', false, 'tenancy_user', '(' || c.own || ' OR ' || s.shared_rows || ')', null, s.is_shared),
         ('tenancy_wall_insert', 'a', false, 'tenancy_user', null, c.own, s.is_shared),
         ('tenancy_wall_update', 'w', false, 'tenancy_user', c.own, c.own, s.is_shared),
         ('tenancy_wall_delete', 'd', false, 'tenancy_user', c.own, null, s.is_shared),
