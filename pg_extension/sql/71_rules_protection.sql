@@ -74,20 +74,25 @@ revoke all on tenancy.tenant_table from public;
 
 -- The first call for a table that is not protected. Who could not write before cannot write after.
 create function tenancy.protect_first(relation regclass, tenant_column name) returns text
-  language sql stable
+  language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $function$
-  select case when tenancy.reader_for(a.atttypid) is null
-              then tenancy.advice(format('make column %I of %s bigint, integer, uuid or text, then call tenancy.protect()', a.attname, a.attrelid::regclass))
-              else format('select step from tenancy.protect(%L, %L%s)', a.attrelid::regclass, a.attname,
-                          case when exists (select from tenancy.directory_table d where d.relation = a.attrelid)
-                                 or g.has_rights and not g.writes
-                               then ', access => ''read''' end) end
-    from pg_attribute a
-    join pg_class c on c.oid = a.attrelid
-    cross join lateral (select count(*) > 0 as has_rights, bool_or(x.privilege_type in ('INSERT', 'UPDATE', 'DELETE')) as writes
-                          from aclexplode(c.relacl) x join pg_roles r on r.oid = x.grantee where r.rolname = 'tenancy_user') g
-   where a.attrelid = protect_first.relation and a.attname = protect_first.tenant_column
+declare
+  type oid := (select a.atttypid from pg_attribute a where a.attrelid = relation and a.attname = tenant_column);
+  privileges text[];
+begin
+  if tenant_column is null then
+    return null;
+  elsif tenancy.reader_for(type) is null then
+    return tenancy.advice(format('make column %I of %s bigint, integer, uuid or text, then call tenancy.protect()', tenant_column, relation));
+  end if;
+  select array_agg(g.privilege_type) into privileges
+    from pg_class c cross join aclexplode(c.relacl) g join pg_roles r on r.oid = g.grantee
+   where c.oid = relation and r.rolname = 'tenancy_user';
+  return format('select step from tenancy.protect(%L, %L%s)', relation, tenant_column,
+    case when not privileges && array['INSERT', 'UPDATE', 'DELETE'] or exists (select from tenancy.directory_table d where d.relation = protect_first.relation)
+         then ', access => ' || quote_literal('read') end);
+end
 $function$;
 comment on function tenancy.protect_first(regclass, name) is 'internal: the call of tenancy.protect() that mends a table that is not protected yet';
 
