@@ -32,6 +32,7 @@ create view tenancy.protection as
    where p.polname in ('tenancy_tenant', 'tenancy_reference');
 comment on view tenancy.protection is 'internal: relations that tenancy.protect() covers, with their columns and options; read from the policies';
 revoke all on tenancy.protection from public;
+grant select on tenancy.protection to pg_database_owner;
 
 -- Who an attacker may be: the extension's roles for statements, the gateway's, and every login that is a member of them.
 create view tenancy.exposed_role as
