@@ -23,7 +23,7 @@ comment on table tenancy.isolation_value is 'values that tenancy.isolation_tests
 comment on column tenancy.isolation_value.relation is 'table';
 comment on column tenancy.isolation_value.rows is 'array of objects, column to value; taken in turn';
 revoke all on tenancy.isolation_value from public;
-grant select on tenancy.isolation_value, tenancy.protection to pg_database_owner;
+grant select on tenancy.isolation_value to pg_database_owner;
 select pg_catalog.pg_extension_config_dump('tenancy.isolation_value', '');
 
 create function tenancy.isolation_rows(table_name regclass, variadic rows jsonb[] default '{}') returns void

@@ -14,9 +14,15 @@ create type tenancy.isolation_probe as (
   victim_user text
 );
 comment on type tenancy.isolation_probe is 'internal: one attempt of a tenant at what is not its own';
-create type tenancy.isolation_line as (ok boolean, title text, notes text[]);
+create type tenancy.isolation_line as (ok boolean, title text, notes text[], skipped text);
 comment on type tenancy.isolation_line is 'internal: a line of TAP before it has a number';
 revoke usage on type tenancy.isolation_probe, tenancy.isolation_line from public;
+
+create function tenancy.isolation_told(ok boolean, title text, notes text[] default null, skipped text default null) returns tenancy.isolation_line
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $function$ select row(ok, title, notes, skipped)::tenancy.isolation_line $function$;
+comment on function tenancy.isolation_told(boolean, text, text[], text) is 'internal: a line of TAP';
 
 -- Views over a relation, at any depth, that tenants may read.
 create function tenancy.isolation_views(relation regclass) returns setof regclass
@@ -231,7 +237,7 @@ begin
 
   if trial.code = '00000' then
     -- Taking over may have inserted a row of one's own instead: then the attacked row tells.
-    outcome := case when trial.touched or probe.witness is null and trial.rows > 0 then 'leaked' else 'held' end;
+    outcome := case when trial.touched or probe.kind = 'command' or probe.witness is null and trial.rows > 0 then 'leaked' else 'held' end;
   elsif trial.code in ('42501', '44000') or probe.kind = 'reference' and trial.code = '23503' then
     outcome := 'held';
   else

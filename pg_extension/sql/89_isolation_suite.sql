@@ -150,21 +150,21 @@ begin
           owned, 0) m;
       end if;
     end if;
-    lines := lines || row(complaint is null, format('%s: there are rows to try it with', name), array[complaint])::tenancy.isolation_line;
+    lines := lines || tenancy.isolation_told(complaint is null, format('%s: there are rows to try it with', name), array[complaint]);
 
     if complaint is null then
       -- 2. The tenant can work: a suite in which nothing works shows nothing.
       trial := tenancy.isolation_try(protected.relation, tenant, user_id, format('select 1 from %s t where t.tableoid = %s and t.ctid = %L',
                  target, own ->> 'table', own ->> 'ctid'), null, false);
-      lines := lines || row(trial.code = '00000' and trial.rows = 1, format('%s: %s', name,
+      lines := lines || tenancy.isolation_told(trial.code = '00000' and trial.rows = 1, format('%s: %s', name,
                  case protected.kind when 'reference' then 'a tenant reads' else 'a tenant reads its own row' end),
-                 array[format('%s rows, %s %s', trial.rows, trial.code, trial.message)])::tenancy.isolation_line;
+                 array[format('%s rows, %s %s', trial.rows, trial.code, trial.message)]);
       if protected.kind = 'tenant' and protected.writable then
         trial := tenancy.isolation_try(protected.relation, tenant, user_id, tenancy.isolation_insert_sql(protected.relation,
                    tenancy.isolation_copy(protected.relation, own -> 'row')), null, false);
         -- A key that is taken speaks after the policies have let the row through.
-        lines := lines || row(trial.code = '00000' and trial.rows = 1 or trial.code in ('23505', '23P01'), format('%s: a tenant inserts a row of its own', name),
-                   array[format('%s rows, %s %s', trial.rows, trial.code, trial.message)])::tenancy.isolation_line;
+        lines := lines || tenancy.isolation_told(trial.code = '00000' and trial.rows = 1 or trial.code in ('23505', '23P01'), format('%s: a tenant inserts a row of its own', name),
+                   array[format('%s rows, %s %s', trial.rows, trial.code, trial.message)]);
       end if;
       if protected.kind = 'tenant' then
         begin
@@ -175,8 +175,8 @@ begin
         exception when sqlstate 'ISO00' then
           null;
         end;
-        lines := lines || row(trial.value = reference.counted and trial.value <> '0', format('%s: a parallel plan finds as many of its own rows', name),
-                   array[format('%s rows alone, %s in parallel; %s %s', reference.counted, trial.value, trial.code, trial.message)])::tenancy.isolation_line;
+        lines := lines || tenancy.isolation_told(trial.value = reference.counted and trial.value <> '0', format('%s: a parallel plan finds as many of its own rows', name),
+                   array[format('%s rows alone, %s in parallel; %s %s', reference.counted, trial.value, trial.code, trial.message)]);
       end if;
 
       -- 3. The probes.
@@ -208,7 +208,7 @@ begin
             protected.owner_column, coalesce(parent_row #>> array['row', owner_key.referenced],
                                              tenancy.isolation_invented(protected.relation, protected.owner_attnum, 3))), 0) m;
         end if;
-        lines := lines || row(complaint is null, format('%s: there is a row of another user to try it with', name), array[complaint])::tenancy.isolation_line;
+        lines := lines || tenancy.isolation_told(complaint is null, format('%s: there is a row of another user to try it with', name), array[complaint]);
         if complaint is null then
           probes := probes || array(select p from tenancy.isolation_probes(protected, 'another user', own, colleague, tenant, user_id, false, true) p);
         end if;
@@ -224,7 +224,7 @@ begin
                      target, colleague ->> 'table', colleague ->> 'ctid'), null, false);
           complaint := case when trial.code <> '00000' or trial.rows <> 1 then format('%s rows, %s %s', trial.rows, trial.code, trial.message) end;
         end if;
-        lines := lines || row(complaint is null, format('%s: a row of all tenants is read', name), array[complaint])::tenancy.isolation_line;
+        lines := lines || tenancy.isolation_told(complaint is null, format('%s: a row of all tenants is read', name), array[complaint]);
         if colleague is not null then
           probes := probes || array(select p from tenancy.isolation_probes(protected, 'all tenants', own, colleague, tenant, user_id, true, true) p);
         end if;
@@ -245,7 +245,7 @@ begin
         union all
         -- A child without policies is attacked like the others.
         select c.oid::regclass, c.relowner, c.relkind, protected.kind, protected.tenant_column, a.attnum, protected.tenant_type, protected.owner_column,
-               o.attnum, null, false, false, false, true
+               o.attnum, false, false, false, true
           from tenancy.with_children(protected.relation) w join pg_class c on c.oid = w
           left join pg_attribute a on a.attrelid = c.oid and a.attname = protected.tenant_column
           left join pg_attribute o on o.attrelid = c.oid and o.attname = protected.owner_column
@@ -267,10 +267,10 @@ begin
           probes := probes || array(select p from tenancy.isolation_probes(relation, 'another tenant', null, colleague, tenant, user_id, false, false) p);
         else
           -- No row of that tenant fits into it: then nobody may have a right to it.
-          lines := lines || row(not has_any_column_privilege('tenancy_user', relation.relation, 'select, insert, update, references')
+          lines := lines || tenancy.isolation_told(not has_any_column_privilege('tenancy_user', relation.relation, 'select, insert, update, references')
                                 and not has_table_privilege('tenancy_user', relation.relation, 'delete, truncate'),
                                 format('%s: takes no row of another tenant, and tenants have no right to it by its own name', relation.relation),
-                                array[complaint])::tenancy.isolation_line;
+                                array[complaint]);
         end if;
       end loop;
 
@@ -296,72 +296,72 @@ begin
       blind := result.wrong;
       foreach probe in array probes loop
         trial := tenancy.isolation_outcome(probe);
-        lines := lines || row(trial.outcome = 'held',
-          format('%s: %s%s', probe.relation, probe.title,
-                 case when probe.kind = 'view' and trial.outcome = 'held' and format('%s: %s', probe.relation, probe.title) = any (blind)
-                      then ' # SKIP a row more or less changes nothing in it' end),
-          array[format('%s: %s', trial.outcome, trial.note), probe.statement])::tenancy.isolation_line;
+        lines := lines || tenancy.isolation_told(trial.outcome = 'held',
+          format('%s: %s', probe.relation, probe.title), array[format('%s: %s', trial.outcome, trial.note), probe.statement],
+          case when probe.kind = 'view' and trial.outcome = 'held' and format('%s: %s', probe.relation, probe.title) = any (blind)
+               then 'a row more or less changes nothing in it' end);
       end loop;
       blind := array(select b from unnest(blind) b where not exists (select from unnest(probes) p where p.kind = 'view' and b = format('%s: %s', p.relation, p.title)));
-      lines := lines || row(blind = '{}' and result.failure is null, tenancy.isolation_verdict(name, 'its policies', blind, result.failure), array[result.failure] || blind)::tenancy.isolation_line;
+      lines := lines || tenancy.isolation_told(blind = '{}' and result.failure is null, tenancy.isolation_verdict(name, 'its policies', blind, result.failure), array[result.failure] || blind);
 
       special := array(select p from unnest(probes) p where p.kind <> 'view');
       result := tenancy.isolation_under(no_row_security, special, false);
-      lines := lines || row(result.wrong = '{}' and result.failure is null, tenancy.isolation_verdict(name, 'its row security', result.wrong, result.failure), array[result.failure] || result.wrong)::tenancy.isolation_line;
+      lines := lines || tenancy.isolation_told(result.wrong = '{}' and result.failure is null, tenancy.isolation_verdict(name, 'its row security', result.wrong, result.failure), array[result.failure] || result.wrong);
 
       if protected.kind = 'tenant' then
         special := array(select p from unnest(probes) p where p.kind in ('tenant', 'prepared', 'parallel') and p.tenant is not null);
         result := tenancy.isolation_under(array(select format('create policy tenancy_isolation_careless on %s using (true) with check (true)', tenancy.isolation_quoted(c))
                                                   from tenancy.with_children(protected.relation) c), special, true);
-        lines := lines || row(result.wrong = '{}' and result.failure is null, format('%s: a careless policy beside the others opens nothing', name), array[result.failure] || result.wrong)::tenancy.isolation_line;
+        lines := lines || tenancy.isolation_told(result.wrong = '{}' and result.failure is null, format('%s: a careless policy beside the others opens nothing', name), array[result.failure] || result.wrong);
 
         special := array(select p from unnest(probes) p where p.kind = 'owner');
         if special = '{}' then
-          lines := lines || row(true, format('%s: the owner is held by the policies too # SKIP its owner is a superuser or has BYPASSRLS', name), null)::tenancy.isolation_line;
+          lines := lines || tenancy.isolation_told(true, format('%s: the owner of the table is held by the policies too', name), null, 'its owner is a superuser or has BYPASSRLS');
         else
           result := tenancy.isolation_under(array[format('alter table %s no force row level security', target)], special, false);
-          lines := lines || row(result.wrong = '{}' and result.failure is null, tenancy.isolation_verdict(name, 'FORCE', result.wrong, result.failure), array[result.failure] || result.wrong)::tenancy.isolation_line;
+          lines := lines || tenancy.isolation_told(result.wrong = '{}' and result.failure is null, tenancy.isolation_verdict(name, 'FORCE', result.wrong, result.failure), array[result.failure] || result.wrong);
         end if;
       end if;
 
       -- 5. Statements that know no rows.
       probe := probes[1];
-      probe.kind := 'tenant';
+      probe.kind := 'command';
       probe.title := 'is not truncated';
       probe.statement := 'truncate ' || target;
       lines := lines || tenancy.isolation_pair(name, probe, array[format('grant truncate on %s to tenancy_user', target), 'set local tenancy.seal = off'],
                                                'the missing right to TRUNCATE and the seal');
-      probe.title := 'is not copied to a file or program';
+      probe.title := 'is not copied to a file';
       -- The file cannot be written, and so is not, even where tenants may.
       probe.statement := format('copy (select * from %s) to ''/nonexistent/tenancy_isolation''', target);
-      lines := lines || tenancy.isolation_pair(name, probe, array['grant pg_write_server_files to tenancy_user', 'set local tenancy.seal = off'],
+      lines := lines || tenancy.isolation_pair(name, probe, array['grant pg_write_server_files to tenancy_user', 'alter role tenancy_user inherit', 'set local tenancy.seal = off'],
                                                'the missing right to files and the seal');
+      probe.title := 'is not copied to a program';
       probe.statement := format('copy (select * from %s) to program ''false''', target);
       lines := lines || tenancy.isolation_pair(name, probe, null, null);
       probe.title := 'is not filled from a file';
       probe.statement := format('copy %s from ''/nonexistent/tenancy_isolation''', target);
-      lines := lines || tenancy.isolation_pair(name, probe, array['grant pg_read_server_files to tenancy_user', 'set local tenancy.seal = off',
+      lines := lines || tenancy.isolation_pair(name, probe, array['grant pg_read_server_files to tenancy_user', 'alter role tenancy_user inherit', 'set local tenancy.seal = off',
                                                                   format('grant insert on %s to tenancy_user', target)], 'the missing right to files and the seal');
 
       -- 6. References.
       if protected.kind = 'tenant' then
         for reference in select * from tenancy.isolation_references(protected, own, tenant, other_tenant, user_id, other_user) loop
           if reference.complaint is not null then
-            lines := lines || row(false, format('%s: there is a row of another tenant in %s to point at', name, reference.parent), array[reference.complaint])::tenancy.isolation_line;
+            lines := lines || tenancy.isolation_told(false, format('%s: there is a row of another tenant in %s to point at', name, reference.parent), array[reference.complaint]);
           end if;
           continue when reference.probes = '{}';
           -- An update that a trigger forbids says nothing; the insert then speaks for both.
           trial := tenancy.isolation_outcome(reference.probes[1]);
           result := tenancy.isolation_outcome(reference.probes[2]);
-          lines := lines || row(trial.outcome <> 'leaked' and result.outcome <> 'leaked' and 'held' in (trial.outcome, result.outcome),
+          lines := lines || tenancy.isolation_told(trial.outcome <> 'leaked' and result.outcome <> 'leaked' and 'held' in (trial.outcome, result.outcome),
                                 format('%s: a row is not pointed at another tenant''s row in %s', name, reference.parent),
                                 array[format('update: %s, %s; insert: %s, %s', trial.outcome, trial.note, result.outcome, result.note),
-                                      'tenancy.protect(table, keys => true) makes the keys that hold'])::tenancy.isolation_line;
+                                      'tenancy.protect(table, keys => true) makes the keys that hold']);
           continue when not protected.writable;
           result := tenancy.isolation_under(array(select format('alter table %s drop constraint %I', target, k.conname) from pg_constraint k
                                                    where k.conrelid = protected.relation and k.confrelid = reference.parent and k.contype = 'f' and k.conparentid = 0), reference.probes, false);
-          lines := lines || row(cardinality(result.wrong) < 2 and result.failure is null, tenancy.isolation_verdict(name, format('its foreign key to %s', reference.parent),
-                                case when cardinality(result.wrong) < 2 then '{}' else result.wrong end, result.failure), array[result.failure] || result.wrong)::tenancy.isolation_line;
+          lines := lines || tenancy.isolation_told(cardinality(result.wrong) < 2 and result.failure is null, tenancy.isolation_verdict(name, format('its foreign key to %s', reference.parent),
+                                case when cardinality(result.wrong) < 2 then '{}' else result.wrong end, result.failure), array[result.failure] || result.wrong);
         end loop;
       end if;
     end if;
@@ -370,7 +370,7 @@ begin
     when sqlstate 'ISO00' then
       null;
     when others then
-      lines := lines || row(false, format('%s: was tried', name), array[format('%s (%s)', sqlerrm, sqlstate)])::tenancy.isolation_line;
+      lines := lines || tenancy.isolation_told(false, format('%s: was tried', name), array[format('%s (%s)', sqlerrm, sqlstate)]);
   end;
   return query select (l).* from unnest(lines) l;
 end
@@ -409,15 +409,15 @@ declare
   lines tenancy.isolation_line[];
 begin
   result := tenancy.isolation_outcome(probe);
-  lines := array[row(result.outcome = 'held', format('%s: %s', name, probe.title), array[format('%s: %s', result.outcome, result.note), probe.statement])::tenancy.isolation_line];
+  lines := array[tenancy.isolation_told(result.outcome = 'held', format('%s: %s', name, probe.title), array[format('%s: %s', result.outcome, result.note), probe.statement])];
   if changes is null then
     return lines;
   end if;
   if changes[1] like 'grant pg\_%' and not (select r.rolsuper from pg_roles r where r.rolname = current_user) then
-    return lines || row(true, format('%s: without %s the suite notices # SKIP only a superuser can try', name, measure), null)::tenancy.isolation_line;
+    return lines || tenancy.isolation_told(true, format('%s: without %s the suite notices', name, measure), null, 'only a superuser can try');
   end if;
   result := tenancy.isolation_under(changes, array[probe], false);
-  return lines || row(result.wrong = '{}' and result.failure is null, tenancy.isolation_verdict(name, measure, result.wrong, result.failure), array[result.failure] || result.wrong)::tenancy.isolation_line;
+  return lines || tenancy.isolation_told(result.wrong = '{}' and result.failure is null, tenancy.isolation_verdict(name, measure, result.wrong, result.failure), array[result.failure] || result.wrong);
 end
 $function$;
 comment on function tenancy.isolation_pair(text, tenancy.isolation_probe, text[], text) is 'internal: a probe with and without its counter-measure';
@@ -530,7 +530,9 @@ begin
     pair := array(select jsonb_array_elements_text(coalesce(pairs -> category::text, (select e.value from jsonb_each(pairs) e limit 1), '["1", "2"]')));
     for line in select l.* from tenancy.isolation_table(protected, pair[1], pair[2], tenancy.isolation_user(pair[1], 1), tenancy.isolation_user(pair[2], 2)) l loop
       number := number + 1;
-      return next format('%s %s - %s', case when line.ok then 'ok' else 'not ok' end, number, regexp_replace(line.title, '[\n\r]', ' ', 'g'));
+      -- A name may hold what would be a directive of TAP.
+      return next format('%s %s - %s%s', case when line.ok then 'ok' else 'not ok' end, number,
+                         replace(replace(regexp_replace(line.title, '[\n\r]', ' ', 'g'), '\', '\\'), '#', '\#'), ' # SKIP ' || line.skipped);
       if line.ok is not true then
         failed := failed + 1;
         return query select '# ' || l from unnest(line.notes) n cross join regexp_split_to_table(n, '[\n\r]+') l where n is not null;
