@@ -75,7 +75,7 @@ as $function$
          case when p.polname is null then '' else format('drop policy %I on %s; ', w.policy, relation) end
          || format('create policy %I on %s as %s for %s to %s', w.policy, relation,
                    case when w.permissive then 'permissive' else 'restrictive' end, w.command, w.role_name)
-         || coalesce(format(' using (%s)', w.readable), '') || coalesce(format(' with check (%s)', w.writable), '')
+         || coalesce(' using (' || w.readable || ')', '') || coalesce(' with check (' || w.writable || ')', '')
     from wanted w left join present p on p.polname = w.policy
    where (p.polcmd, p.polpermissive, p.polroles, p.readable, p.writable)
          is distinct from (w.polcmd, w.permissive, w.polroles, w.readable, w.writable)

@@ -62,13 +62,17 @@ comment on function tenancy.isolation_rows(regclass, jsonb[]) is
 -- ---------------------------------------------------------------- trials
 -- A trial that leaves nothing: what it did is rolled back, what came out is told. witness is a statement that finds the
 -- attacked row as its table's owner; touched tells that it does not any more.
+-- elsewhere: the error comes from a trigger or function that the statement has called, not from the statement itself.
 create function tenancy.isolation_try(relation regclass, tenant text, user_id text, statement text, witness text, as_owner boolean,
-                                      out code text, out rows bigint, out value text, out message text, out touched boolean)
+                                      out code text, out rows bigint, out value text, out message text, out touched boolean, out elsewhere boolean)
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $function$
+declare
+  context text;
 begin
   touched := false;
+  elsewhere := false;
   begin
     if as_owner then
       select t.rows, t.value into rows, value from tenancy.try_as_owner(relation, tenant, user_id, statement, false) t;
@@ -83,7 +87,8 @@ begin
     when sqlstate 'ISO00' then
       code := '00000';
     when others then
-      get stacked diagnostics code = returned_sqlstate, message = message_text;
+      get stacked diagnostics code = returned_sqlstate, message = message_text, context = pg_exception_context;
+      elsewhere := not starts_with(context, 'SQL statement "' || left(statement, 60));
   end;
 end
 $function$;

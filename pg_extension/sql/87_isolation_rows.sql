@@ -53,7 +53,9 @@ begin
     from regexp_matches(definitions, '''((?:[^'']|'''')*)''', 'g') m;
   select coalesce(array_agg(distinct m[1]::numeric), '{}') into numbers
     from regexp_matches(regexp_replace(definitions, '''(?:[^'']|'''')*''', ' ', 'g') || ' ' ||
-                        coalesce((select string_agg(l, ' ') from unnest(literals) l where l ~ '^-?\d{1,9}(\.\d{1,9})?$'), ''),
+                        coalesce((select string_agg(l, ' ') from unnest(literals) l where l ~ '^-?\d{1,9}(\.\d{1,9})?$'), '') || ' ' ||
+                        -- A regular expression that counts: ^\d{13}$
+                        coalesce((select string_agg(q[1], ' ') from unnest(literals) l cross join regexp_matches(l, '\{(\d{1,3})[,}]', 'g') q), ''),
                         '(?<![\w.$"])(-?\d{1,9}(?:\.\d{1,9})?)(?![\w."])', 'g') m;
 
   if exists (select from pg_enum e where e.enumtypid = base) then
@@ -124,6 +126,21 @@ as $function$
 $function$;
 comment on function tenancy.isolation_insert_sql(regclass, jsonb) is 'internal: the statement that inserts a row given as JSON';
 
+create function tenancy.isolation_required(relation regclass, attribute int2) returns boolean
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select a.attnotnull or exists (
+    with recursive chain (of_type, not_null) as (
+      select t.typbasetype, t.typnotnull from pg_type t where t.oid = a.atttypid
+      union all
+      select t.typbasetype, t.typnotnull from chain join pg_type t on t.oid = chain.of_type and chain.of_type <> 0
+    )
+    select from chain where not_null)
+    from pg_attribute a where a.attrelid = relation and a.attnum = attribute
+$function$;
+comment on function tenancy.isolation_required(regclass, int2) is 'internal: whether a column takes no NULL, by itself or by its domain';
+
 -- A row of the tenant that is there already and has these values; NULL when there is none.
 create function tenancy.isolation_find(relation regclass, tenant text, fixed jsonb) returns jsonb
   language sql volatile
@@ -182,7 +199,7 @@ begin
     from pg_attribute a
     left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
    where a.attrelid = relation and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
-     and (a.attnotnull and d.oid is null or a.attidentity <> '' or pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\('
+     and (tenancy.isolation_required(a.attrelid, a.attnum) and d.oid is null or a.attidentity <> '' or pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\('
           -- Outside of a context its default is an error.
           or pg_get_expr(d.adbin, d.adrelid) ~ '^tenancy\.');
 
@@ -323,7 +340,7 @@ begin
               join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.attnum) as own,
            (select array_agg(a.attname::text order by u.o) from unnest(k.confkey) with ordinality as u (attnum, o)
               join pg_attribute a on a.attrelid = k.confrelid and a.attnum = u.attnum) as referenced,
-           (select bool_and(a.attnotnull or given ? a.attname) from pg_attribute a where a.attrelid = k.conrelid and a.attnum = any (k.conkey)) as needed
+           (select bool_and(tenancy.isolation_required(a.attrelid, a.attnum) or given ? a.attname) from pg_attribute a where a.attrelid = k.conrelid and a.attnum = any (k.conkey)) as needed
       from pg_constraint k
      where k.conrelid = relation and k.contype = 'f' and k.confrelid <> relation
        and not exists (select from pg_constraint p where p.oid = k.conparentid and p.conrelid = k.conrelid)

@@ -238,6 +238,10 @@ begin
   if trial.code = '00000' then
     -- Taking over may have inserted a row of one's own instead: then the attacked row tells.
     outcome := case when trial.touched or probe.kind = 'command' or probe.witness is null and trial.rows > 0 then 'leaked' else 'held' end;
+  elsif trial.elsewhere then
+    -- A trigger of the application refused it. As things are that is as well; with a counter-measure gone it says that
+    -- the policies have let the statement through to it.
+    outcome := 'elsewhere';
   elsif trial.code in ('42501', '44000') or probe.kind = 'reference' and trial.code = '23503' then
     outcome := 'held';
   else
@@ -247,7 +251,7 @@ begin
                else format('%s rows', trial.rows) end;
 end
 $function$;
-comment on function tenancy.isolation_outcome(tenancy.isolation_probe) is 'internal: runs a probe: held, leaked or unclear';
+comment on function tenancy.isolation_outcome(tenancy.isolation_probe) is 'internal: runs a probe: held, elsewhere, leaked or unclear';
 
 create function tenancy.isolation_force_parallel() returns void
   language sql volatile

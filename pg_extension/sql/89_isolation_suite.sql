@@ -17,7 +17,7 @@ begin
     end loop;
     foreach probe in array probes loop
       result := tenancy.isolation_outcome(probe);
-      if (result.outcome = 'held') <> want_held then
+      if (result.outcome = 'held' or want_held and result.outcome = 'elsewhere') <> want_held then
         wrong := wrong || format('%s: %s', probe.relation, probe.title);
       end if;
     end loop;
@@ -58,6 +58,8 @@ begin
        and not exists (select from pg_constraint q where q.oid = k.conparentid and q.conrelid = k.conrelid)
        and a.attnum is distinct from protected.tenant_attnum
      group by k.oid, k.confrelid, p.tenant_column
+    -- The owner's column is held by the policies.
+    having not bool_or(a.attnum is not distinct from protected.owner_attnum)
   loop
     found_row := tenancy.isolation_find(foreign_key.parent, other_tenant, '{}');
     complaint := null;
@@ -296,10 +298,11 @@ begin
       blind := result.wrong;
       foreach probe in array probes loop
         trial := tenancy.isolation_outcome(probe);
-        lines := lines || tenancy.isolation_told(trial.outcome = 'held',
+        lines := lines || tenancy.isolation_told(trial.outcome in ('held', 'elsewhere'),
           format('%s: %s', probe.relation, probe.title), array[format('%s: %s', trial.outcome, trial.note), probe.statement],
           case when probe.kind = 'view' and trial.outcome = 'held' and format('%s: %s', probe.relation, probe.title) = any (blind)
-               then 'a row more or less changes nothing in it' end);
+               then 'a row more or less changes nothing in it'
+               when trial.outcome = 'elsewhere' then 'the application refuses it itself' end);
       end loop;
       blind := array(select b from unnest(blind) b where not exists (select from unnest(probes) p where p.kind = 'view' and b = format('%s: %s', p.relation, p.title)));
       lines := lines || tenancy.isolation_told(blind = '{}' and result.failure is null, tenancy.isolation_verdict(name, 'its policies', blind, result.failure), array[result.failure] || blind);
@@ -353,7 +356,7 @@ begin
           -- An update that a trigger forbids says nothing; the insert then speaks for both.
           trial := tenancy.isolation_outcome(reference.probes[1]);
           result := tenancy.isolation_outcome(reference.probes[2]);
-          lines := lines || tenancy.isolation_told(trial.outcome <> 'leaked' and result.outcome <> 'leaked' and 'held' in (trial.outcome, result.outcome),
+          lines := lines || tenancy.isolation_told(trial.outcome <> 'leaked' and result.outcome <> 'leaked' and (trial.outcome in ('held', 'elsewhere') or result.outcome in ('held', 'elsewhere')),
                                 format('%s: a row is not pointed at another tenant''s row in %s', name, reference.parent),
                                 array[format('update: %s, %s; insert: %s, %s', trial.outcome, trial.note, result.outcome, result.note),
                                       'tenancy.protect(table, keys => true) makes the keys that hold']);
@@ -409,7 +412,7 @@ declare
   lines tenancy.isolation_line[];
 begin
   result := tenancy.isolation_outcome(probe);
-  lines := array[tenancy.isolation_told(result.outcome = 'held', format('%s: %s', name, probe.title), array[format('%s: %s', result.outcome, result.note), probe.statement])];
+  lines := array[tenancy.isolation_told(result.outcome in ('held', 'elsewhere'), format('%s: %s', name, probe.title), array[format('%s: %s', result.outcome, result.note), probe.statement])];
   if changes is null then
     return lines;
   end if;
