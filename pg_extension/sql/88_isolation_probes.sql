@@ -1,6 +1,7 @@
 -- The isolation suite, part three: the probes, the counter-measures that are taken away, and the lines of TAP.
 -- Everything that runs here itself is DDL and catalog queries; what runs code of others goes through the trials.
 
+-- harmless is the same statement on no row: where it is refused as well, a trigger of the statement speaks, not of a row.
 create type tenancy.isolation_probe as (
   title text,
   kind text,
@@ -8,6 +9,7 @@ create type tenancy.isolation_probe as (
   tenant text,
   user_id text,
   statement text,
+  harmless text,
   witness text,
   victim jsonb,
   victim_tenant text,
@@ -127,7 +129,9 @@ begin
   return next probe;
   probe.title := format('a row of %s is not updated', whose);
   probe.statement := format('update %s t set %I = t.%I where %s', target, column_name, column_name, at_victim);
+  probe.harmless := format('update %s t set %I = t.%I where false', target, column_name, column_name);
   return next probe;
+  probe.harmless := null;
   if changed is not null and own is not null then
     probe.title := format('a row is not moved to %s', whose);
     probe.statement := format('update %s t set %I = %L where %s', target, changed, victim #>> array['row', changed::text], at_own);
@@ -135,7 +139,9 @@ begin
   end if;
   probe.title := format('a row of %s is not deleted', whose);
   probe.statement := format('delete from %s t where %s', target, at_victim);
+  probe.harmless := format('delete from %s t where false', target);
   return next probe;
+  probe.harmless := null;
   if not whole then
     return;
   end if;
@@ -162,6 +168,7 @@ begin
   if current_setting('server_version_num')::int >= 150000 then
     probe.title := format('a row of %s is not changed with MERGE', whose);
     probe.statement := format('merge into %s t using (select 1) s on (%s) when matched then update set %I = t.%I', target, at_victim, column_name, column_name);
+    probe.harmless := format('merge into %s t using (select 1) s on (false) when matched then update set %I = t.%I', target, column_name, column_name);
     return next probe;
   end if;
 end
@@ -242,6 +249,10 @@ begin
     -- A trigger of the application refused it. As things are that is as well; with a counter-measure gone it says that
     -- the policies have let the statement through to it.
     outcome := 'elsewhere';
+    -- Unless it is a trigger of the attacked row: that one should never have been reached.
+    if probe.harmless is not null and (tenancy.isolation_try(probe.relation, probe.tenant, probe.user_id, probe.harmless, null, false)).code = '00000' then
+      outcome := 'leaked';
+    end if;
   elsif trial.code in ('42501', '44000') or probe.kind = 'reference' and trial.code = '23503' then
     outcome := 'held';
   else
