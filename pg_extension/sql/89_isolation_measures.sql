@@ -77,6 +77,7 @@ declare
   tree constant regclass[] := array(select c from tenancy.with_children(protected.relation) c);
   probe tenancy.isolation_probe;
   selected tenancy.isolation_probe[];
+  held tenancy.isolation_probe[] := '{}';
   rights text[];
   bare record;
   blind text[];
@@ -94,6 +95,9 @@ begin
     probes, false);
   foreach probe in array probes loop
     result := tenancy.isolation_outcome(probe);
+    if result.outcome in ('held', 'elsewhere') then
+      held := held || probe;
+    end if;
     return next tenancy.isolation_told(result.outcome in ('held', 'elsewhere'), format('%s: %s', probe.relation, probe.title),
       array[format('%s: %s', result.outcome, result.note), probe.statement],
       case when probe.kind = 'view' and result.outcome = 'held' and format('%s: %s', probe.relation, probe.title) = any (bare.wrong)
@@ -112,7 +116,7 @@ begin
     return;
   end if;
 
-  selected := array(select p from unnest(probes) p where p.kind in ('tenant', 'prepared', 'parallel') and p.tenant is not null);
+  selected := array(select p from unnest(held) p where p.kind in ('tenant', 'prepared', 'parallel') and p.tenant is not null);
   result := tenancy.isolation_under(array(
     select format('create policy tenancy_isolation_careless on %s using (true) with check (true)', tenancy.isolation_quoted(c)) from unnest(tree) c), selected, true);
   return next tenancy.isolation_told(result.wrong = '{}' and result.failure is null, format('%s: a careless policy beside the others opens nothing', name),

@@ -48,6 +48,16 @@ end
 $function$;
 comment on function tenancy.isolation_user(text, int) is 'internal: a user of a tenant';
 
+-- A name may hold what would be a directive of TAP, or a line of its own.
+create function tenancy.isolation_tap(number int, line tenancy.isolation_line) returns text
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select format('%s %s - %s%s', case when (line).ok then 'ok' else 'not ok' end, number,
+                replace(replace(regexp_replace((line).title, '[\n\r]', ' ', 'g'), '\', '\\'), '#', '\#'), ' # SKIP ' || (line).skipped)
+$function$;
+comment on function tenancy.isolation_tap(int, tenancy.isolation_line) is 'internal: a line of TAP with its number';
+
 create function tenancy.isolation_tests(schema_name regnamespace default null, tenant_a text default null, tenant_b text default null)
   returns setof text
   language plpgsql volatile parallel unsafe
@@ -90,17 +100,23 @@ begin
     end;
   end loop;
 
+  -- What has lost its protection, wholly or in part, is not among the tables above.
   for half in
-    select c.oid::regclass from pg_policy l join pg_class c on c.oid = l.polrelid
-     where l.polname in ('tenancy_wall', 'tenancy_bypass', 'tenancy_bypass_wall', 'tenancy_shared')
-       and not exists (select from pg_policy p where p.polrelid = c.oid and p.polname = 'tenancy_tenant')
-       and (schema_name is null or c.relnamespace = schema_name)
-     group by c.oid order by 1
+    select c.oid::regclass
+      from pg_class c
+     where c.relkind in ('r', 'p') and (schema_name is null or c.relnamespace = schema_name)
+       and not exists (select from pg_policy p where p.polrelid = c.oid and p.polname in ('tenancy_tenant', 'tenancy_reference'))
+       and (exists (select from pg_policy l where l.polrelid = c.oid and l.polname like 'tenancy\_%')
+            or not c.relispartition and has_any_column_privilege('tenancy_user', c.oid, 'select, insert, update')
+               and exists (select from pg_attribute a join unnest(tables) p on p.tenant_column = a.attname and p.tenant_type = a.atttypid and not p.registry
+                            where a.attrelid = c.oid and not a.attisdropped))
+     order by 1
   loop
     number := number + 1;
     failed := failed + 1;
-    return next format('not ok %s - %s: its protection is whole', number, half);
-    return next format('# The policy tenancy_tenant is gone. Run: select * from tenancy.protect(%L, …);', half::text);
+    return next tenancy.isolation_tap(number, tenancy.isolation_told(false, format('%s: it is protected', half)));
+    return next format('# Tenants have rights to it, or had policies on it. Run: select * from tenancy.protect(%s, …);',
+                       quote_literal(regexp_replace(half::text, '[\n\r]', ' ', 'g')));
   end loop;
 
   foreach protected in array tables loop
@@ -109,9 +125,7 @@ begin
     pair := array(select jsonb_array_elements_text(coalesce(pairs -> category::text, (select e.value from jsonb_each(pairs) e limit 1), '["1", "2"]')));
     for line in select l.* from tenancy.isolation_table(protected, pair[1], pair[2], tenancy.isolation_user(pair[1], 1), tenancy.isolation_user(pair[2], 2)) l loop
       number := number + 1;
-      -- A name may hold what would be a directive of TAP.
-      return next format('%s %s - %s%s', case when line.ok then 'ok' else 'not ok' end, number,
-                         replace(replace(regexp_replace(line.title, '[\n\r]', ' ', 'g'), '\', '\\'), '#', '\#'), ' # SKIP ' || line.skipped);
+      return next tenancy.isolation_tap(number, line);
       if line.ok is not true then
         failed := failed + 1;
         return query select '# ' || l from unnest(line.notes) n cross join regexp_split_to_table(n, '[\n\r]+') l where n is not null;
