@@ -85,7 +85,7 @@ begin
     raise exception using errcode = 'ISO00';
   exception
     when sqlstate 'ISO00' then
-      code := '00000';
+      code := case when rows is null then sqlstate else '00000' end; -- a trigger may know the word, too
     when others then
       get stacked diagnostics code = returned_sqlstate, message = message_text, context = pg_exception_context;
       elsewhere := not starts_with(context, 'SQL statement "' || left(statement, 60));

@@ -176,6 +176,9 @@ begin
       end if;
       positions := jsonb_set(positions, array[attribute.attname::text], to_jsonb(coalesce((positions ->> attribute.attname)::int, 0) + 1));
       exit when (positions ->> attribute.attname)::int % greatest(coalesce(jsonb_array_length(candidates -> attribute.attname), 1), 1) <> 0;
+      -- Once round: the next time with other fresh values.
+      serial := serial + 1;
+      candidates := candidates - attribute.attname::text;
     end loop;
   end loop;
   complaint := format('%s: no row could be made: %s (%s)%s; %s', name, message, code,

@@ -6,6 +6,7 @@ create type tenancy.isolation_probe as (
   title text,
   kind text,
   relation regclass,
+  view regclass,
   tenant text,
   user_id text,
   statement text,
@@ -187,7 +188,7 @@ begin
   begin
     select t.value into before from tenancy.try_as_tenant(probe.tenant, probe.user_id, probe.statement) t;
     begin
-      perform tenancy.try_as_owner(probe.relation, null, null, format('delete from %s t where t.tableoid = %s and t.ctid = %L',
+      perform tenancy.try_as_owner(probe.relation, probe.victim_tenant, probe.victim_user, format('delete from %s t where t.tableoid = %s and t.ctid = %L',
                 tenancy.isolation_quoted(probe.relation), probe.victim ->> 'table', probe.victim ->> 'ctid'), true);
     exception when others then
       perform tenancy.try_as_owner(probe.relation, probe.victim_tenant, probe.victim_user, tenancy.isolation_insert_sql(probe.relation,
@@ -197,7 +198,7 @@ begin
     raise exception using errcode = 'ISO00';
   exception
     when sqlstate 'ISO00' then
-      outcome := case when before is distinct from after then 'leaked' else 'held' end;
+      outcome := case when before is null or after is null then 'unclear' when before <> after then 'leaked' else 'held' end;
     when insufficient_privilege then
       outcome := 'held';
     when others then

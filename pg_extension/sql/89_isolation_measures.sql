@@ -67,6 +67,44 @@ end
 $function$;
 comment on function tenancy.isolation_pair(text, tenancy.isolation_probe, text[], text) is 'internal: a probe with and without its counter-measure';
 
+-- All relations under a view.
+create function tenancy.isolation_under_view(view regclass) returns setof regclass
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+  with recursive below (relation) as (
+    select view::oid
+    union
+    select d.refobjid
+      from below join pg_rewrite r on r.ev_class = below.relation
+      join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
+  )
+  select b.relation::regclass from below b
+$function$;
+comment on function tenancy.isolation_under_view(regclass) is 'internal: the relations that a view reads';
+
+create function tenancy.isolation_rights(relations regclass[]) returns text[]
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select array(select format('grant select, insert, update, delete on %s to tenancy_user', tenancy.isolation_quoted(r)) from unnest(relations) r)
+      || array(select distinct format('grant usage on schema %I to tenancy_user', n.nspname)
+                 from unnest(relations) r join pg_class c on c.oid = r join pg_namespace n on n.oid = c.relnamespace
+                where not has_schema_privilege('tenancy_user', n.oid, 'usage'))
+$function$;
+comment on function tenancy.isolation_rights(regclass[]) is 'internal: statements that give tenants all rights on rows';
+
+create function tenancy.isolation_open(relations regclass[]) returns text[]
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select tenancy.isolation_rights(relations)
+      || array(select format('drop policy %I on %s', p.polname, tenancy.isolation_quoted(p.polrelid)) from pg_policy p
+                where p.polrelid = any (relations) and p.polname like 'tenancy\_%')
+      || array(select format('create policy tenancy_isolation_open on %s using (true) with check (true)', tenancy.isolation_quoted(r)) from unnest(relations) r)
+$function$;
+comment on function tenancy.isolation_open(regclass[]) is 'internal: statements that put a policy in the place of the extension''s which lets all through';
+
 -- The probes of the rows as things are, and without what holds them: what notices nothing then, shows nothing now.
 create function tenancy.isolation_measures(protected tenancy.protection, probes tenancy.isolation_probe[]) returns setof tenancy.isolation_line
   language plpgsql volatile
@@ -75,42 +113,36 @@ as $function$
 declare
   name constant text := protected.relation::text;
   tree constant regclass[] := array(select c from tenancy.with_children(protected.relation) c);
-  probe tenancy.isolation_probe;
+  on_rows constant tenancy.isolation_probe[] := array(select p from unnest(probes) p where p.kind <> 'view');
   selected tenancy.isolation_probe[];
   held tenancy.isolation_probe[] := '{}';
-  rights text[];
-  bare record;
-  blind text[];
+  probe tenancy.isolation_probe;
+  blind boolean;
   result record;
 begin
-  rights := array(select format('grant select, insert, update, delete on %s to tenancy_user', tenancy.isolation_quoted(c)) from unnest(tree) c)
-    || array(select distinct format('grant usage on schema %I to tenancy_user', n.nspname)
-               from unnest(tree) t join pg_class c on c.oid = t join pg_namespace n on n.oid = c.relnamespace
-              where not has_schema_privilege('tenancy_user', n.oid, 'usage'));
-
-  bare := tenancy.isolation_under(rights
-    || array(select format('drop policy %I on %s', p.polname, tenancy.isolation_quoted(p.polrelid)) from pg_policy p
-              where p.polrelid = any (tree) and p.polname like 'tenancy\_%')
-    || array(select format('create policy tenancy_isolation_open on %s using (true) with check (true)', tenancy.isolation_quoted(c)) from unnest(tree) c),
-    probes, false);
   foreach probe in array probes loop
     result := tenancy.isolation_outcome(probe);
     if result.outcome in ('held', 'elsewhere') then
       held := held || probe;
     end if;
+    -- A view joins other tables: it shows what it would tell when all of them are open.
+    blind := false;
+    if probe.kind = 'view' then
+      select u.wrong <> '{}' or u.failure is not null into blind
+        from tenancy.isolation_under(tenancy.isolation_open(array(
+               select c from tenancy.isolation_under_view(probe.view) v join pg_policy p on p.polrelid = v and p.polname = 'tenancy_tenant'
+                cross join tenancy.with_children(v) c group by c)), array[probe], false) u;
+    end if;
     return next tenancy.isolation_told(result.outcome in ('held', 'elsewhere'), format('%s: %s', probe.relation, probe.title),
       array[format('%s: %s', result.outcome, result.note), probe.statement],
-      case when probe.kind = 'view' and result.outcome = 'held' and format('%s: %s', probe.relation, probe.title) = any (bare.wrong)
-           then 'a row more or less changes nothing in it'
+      case when result.outcome = 'held' and blind then 'a row more or less changes nothing in it'
            when result.outcome = 'elsewhere' then 'the application refuses it itself' end);
   end loop;
-  -- A view that shows nothing of the row has said so above.
-  blind := array(select b from unnest(bare.wrong) b where not exists (
-                   select from unnest(probes) p where p.kind = 'view' and b = format('%s: %s', p.relation, p.title)));
-  return next tenancy.isolation_verdict(name, 'its policies', blind, bare.failure);
 
-  selected := array(select p from unnest(probes) p where p.kind <> 'view');
-  result := tenancy.isolation_under(rights || array(select format('alter table %s disable row level security', tenancy.isolation_quoted(c)) from unnest(tree) c), selected, false);
+  result := tenancy.isolation_under(tenancy.isolation_open(tree), on_rows, false);
+  return next tenancy.isolation_verdict(name, 'its policies', result.wrong, result.failure);
+  result := tenancy.isolation_under(tenancy.isolation_rights(tree)
+    || array(select format('alter table %s disable row level security', tenancy.isolation_quoted(c)) from unnest(tree) c), on_rows, false);
   return next tenancy.isolation_verdict(name, 'its row security', result.wrong, result.failure);
   if protected.kind <> 'tenant' then
     return;

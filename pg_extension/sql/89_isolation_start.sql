@@ -114,7 +114,6 @@ as $function$
 declare
   probe tenancy.isolation_probe;
   other tenancy.isolation_probe;
-  view regclass;
 begin
   if protected.kind = 'reference' then
     return query select p.* from tenancy.isolation_probes(protected, 'the reference', null, victim, tenant, user_id, true, true) p;
@@ -138,10 +137,10 @@ begin
     return next probe;
   end if;
   probe.kind := 'view';
-  for view in select v from tenancy.isolation_views(protected.relation) v loop
-    probe.title := format('the view %s tells nothing of another tenant', view);
+  for probe.view in select v from tenancy.isolation_views(protected.relation) v loop
+    probe.title := format('the view %s tells nothing of another tenant', probe.view);
     probe.statement := format('select pg_catalog.count(*) || '' '' || coalesce(pg_catalog.sum(pg_catalog.hashtextextended(v::pg_catalog.text, 0)), 0) from %s v',
-                              tenancy.isolation_quoted(view));
+                              tenancy.isolation_quoted(probe.view));
     return next probe;
   end loop;
   probe := other;
