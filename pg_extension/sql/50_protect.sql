@@ -1,32 +1,35 @@
 -- protect() and unprotect(): they run what the lists of missing statements hold, so the same call again finds nothing to
 -- do. All of it runs with the caller's rights: the table's owner, or a superuser.
 
+create function tenancy.run_as_owner(table_name regclass, statement text) returns bigint
+  language c volatile parallel unsafe as 'MODULE_PATHNAME', 'tenancy_run_as_owner';
+comment on function tenancy.run_as_owner(regclass, text) is
+  'internal: runs a statement as the owner of a table, in a security-restricted operation; for those who have the owner''s rights';
+
 -- Statements that read a table's rows must meet all of them: under FORCE the owner would be shown none, and a foreign key
--- or NOT NULL that is checked on the rows one sees is not checked. Nobody else gets in between: the lock is exclusive.
-create function tenancy.run_unforced(relations regclass[], statement text) returns bigint
+-- that is checked on the rows one sees is not checked. Nobody else gets in between: the lock is exclusive. They run as the
+-- owner, whose functions in constraints, indexes and casts the planner may call.
+create function tenancy.run_on_rows(relation regclass, others regclass[], statement text) returns bigint
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  forced regclass[] := array(select c.oid::regclass from pg_class c where c.oid = any (relations) and c.relforcerowsecurity order by c.oid);
-  relation regclass;
+  forced regclass[] := array(select c.oid::regclass from pg_class c where c.oid = any (others || relation) and c.relforcerowsecurity order by c.oid);
+  held regclass;
   answer bigint;
 begin
-  foreach relation in array forced loop
-    execute format('alter table only %s no force row level security', relation);
+  foreach held in array forced loop
+    execute format('alter table only %s no force row level security', held);
   end loop;
-  if statement like 'select %' then
-    execute statement into answer;
-  else
-    execute statement;
-  end if;
-  foreach relation in array forced loop
-    execute format('alter table only %s force row level security', relation);
+  answer := tenancy.run_as_owner(relation, statement);
+  foreach held in array forced loop
+    execute format('alter table only %s force row level security', held);
   end loop;
   return answer;
 end
 $function$;
-comment on function tenancy.run_unforced(regclass[], text) is 'internal: runs a statement that must see every row of tables whose owner is held by their policies';
+comment on function tenancy.run_on_rows(regclass, regclass[], text) is
+  'internal: runs a statement that must see every row of tables whose owner is held by their policies';
 
 create function tenancy.run_step(relation regclass, step text, statement text) returns void
   language plpgsql volatile
@@ -41,12 +44,12 @@ begin
     return;
   end if;
   begin
-    execute statement;
+    perform tenancy.run_as_owner(relation, statement); -- no policy keeps rows from ALTER TABLE
     return;
   exception when not_null_violation then
     get stacked diagnostics empty_column = column_name;
   end;
-  nulls := tenancy.run_unforced(array(select r from tenancy.with_children(relation) r), format('select count(*) from %s where %I is null', relation, empty_column));
+  nulls := tenancy.run_on_rows(relation, array(select r from tenancy.with_children(relation) r), format('select count(*) from %s where %I is null', relation, empty_column));
   raise exception using
     errcode = 'not_null_violation',
     message = format('column %I of table %s holds NULL in %s rows', empty_column, relation, nulls),
@@ -64,6 +67,8 @@ create function tenancy.protect_relation(relation regclass, options jsonb, befor
 as $function$
 declare
   note jsonb := coalesce(before, tenancy.protection_note(relation), '{}');
+  unreadable boolean := note = '{}' and exists (
+    select from pg_policy p where p.polrelid = relation and p.polname in ('tenancy_tenant', 'tenancy_reference'));
   missing record;
 begin
   if note ? 'row_security' then
@@ -81,7 +86,7 @@ begin
   end loop;
   perform tenancy.write_note(relation, note || options
     || jsonb_build_object('keys', options -> 'keys' = 'true' or coalesce(note -> 'keys' = 'true', false)));
-  if not note ? 'row_security' then
+  if unreadable then
     step := 'left: the note of what was there before cannot be read, so unprotect will leave row security on';
     statement := null;
     return next;
@@ -228,7 +233,9 @@ begin
   return query select k.relation, k.step, k.statement from tenancy.unmake_keys(guarded) k;
   foreach relation in array guarded loop
     for step, statement in select b.step, b.statement from tenancy.way_back(relation) b loop
-      if step not like 'left:%' then
+      if step = 'not null' then
+        perform tenancy.run_as_owner(relation, statement);
+      elsif step not like 'left:%' then
         execute statement;
       end if;
       return next;
@@ -270,13 +277,13 @@ comment on function tenancy.unprotect(regclass) is
   'takes tenancy.protect() back: policies, row security, default, NOT NULL, index, keys and rights are as they were before';
 
 revoke execute on function
-  tenancy.run_unforced(regclass[], text), tenancy.run_step(regclass, text, text),
+  tenancy.run_as_owner(regclass, text), tenancy.run_on_rows(regclass, regclass[], text), tenancy.run_step(regclass, text, text),
   tenancy.protect_relation(regclass, jsonb, jsonb, boolean), tenancy.protect_tree(regclass, jsonb),
   tenancy.way_back(regclass), tenancy.unprotect_relations(regclass[]), tenancy.unprotect(regclass),
   tenancy.protect(regclass, name, text, name, boolean, boolean, boolean)
 from public;
 grant execute on function
-  tenancy.run_unforced(regclass[], text), tenancy.run_step(regclass, text, text),
+  tenancy.run_as_owner(regclass, text), tenancy.run_on_rows(regclass, regclass[], text), tenancy.run_step(regclass, text, text),
   tenancy.protect_relation(regclass, jsonb, jsonb, boolean), tenancy.protect_tree(regclass, jsonb),
   tenancy.way_back(regclass), tenancy.unprotect_relations(regclass[]), tenancy.unprotect(regclass),
   tenancy.protect(regclass, name, text, name, boolean, boolean, boolean)

@@ -30,9 +30,9 @@ declare
   relations regclass[] := array(select r from tenancy.with_children(child) r union select r from tenancy.with_children(parent) r);
   number bigint;
 begin
-  perform tenancy.run_unforced(relations, statement);
+  perform tenancy.run_on_rows(child, relations, statement);
 exception when foreign_key_violation then
-  number := tenancy.run_unforced(relations, strangers);
+  number := tenancy.run_on_rows(child, relations, strangers);
   raise exception using
     errcode = 'foreign_key_violation',
     message = format('%s rows of table %s refer to rows of another tenant in %s', number, child, parent),

@@ -96,6 +96,7 @@ begin
   end loop;
   if keys then
     trees := array(select r from unnest(tables) t, tenancy.with_children(t) r);
+    relation := null; -- errors from here name their tables themselves
     for relation, step, statement in select k.relation, k.step, k.statement from tenancy.make_keys(trees) k loop
       changed := changed or step not like 'left:%';
       return next;
