@@ -22,8 +22,9 @@ select set_eq(
      where p.pronamespace = 'tenancy'::regnamespace
        and has_function_privilege('public', p.oid, 'execute')$$,
   $$values ('tenant_id'), ('tenant_bigint'), ('tenant_uuid'), ('user_id'), ('user_bigint'), ('user_uuid'),
-           ('bypassing'), ('session_id'), ('whoami'), ('current_sign_in')$$,
-  'everybody may call the readers and whoami, and no other function');
+           ('bypassing'), ('session_id'), ('whoami'), ('current_sign_in'),
+           ('guard_mode'), ('own_work'), ('guard_findings')$$, -- the event trigger runs as anybody
+  'everybody may call the readers, whoami and what the guard asks, and no other function');
 
 select set_eq(
   $$select r.name || ' ' || p.proname from (values ('tenancy_user'), ('tenancy_admin'), ('tenancy_gateway'), ('tenancy_operator')) r (name), pg_proc p
