@@ -9,12 +9,12 @@ namespace {
 bool begins(const char *text, const char *with) { return strncmp(text, with, strlen(with)) == 0; }
 
 // By the message before translation and before values are put into it.
-const char *hint_for(const ErrorData *error)
+const char *hint_for(const char *message)
 {
-    if (begins(error->message_id, "new row violates row-level security policy"))
-        return "select * from tenancy.why_write('table', '{\"column\": \"value\"}') tells which rule refuses a row.";
-    if (context::attached() && begins(error->message_id, "permission denied for table"))
-        return "select * from tenancy.why('table', 'key') tells what is missing.";
+    if (begins(message, "new row violates row-level security policy"))
+        return "select * from tenancy.why_write('table', '{\"column\": \"value\"}') tells why a row is refused.";
+    if (begins(message, "permission denied for table"))
+        return "select * from tenancy.why('table', 'key') tells which right is missing.";
     return nullptr;
 }
 
@@ -22,10 +22,11 @@ const char *hint_for(const ErrorData *error)
 
 void add(ErrorData *error) noexcept
 {
+    // Without a context it is not ours to explain: the database may not even have the extension.
     if (error->elevel != ERROR || error->hint != nullptr || error->message_id == nullptr ||
-        error->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE)
+        error->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE || !context::attached())
         return;
-    const char *hint = hint_for(error);
+    const char *hint = hint_for(error->message_id);
     if (hint == nullptr)
         return;
     const std::size_t size = strlen(hint) + 1;

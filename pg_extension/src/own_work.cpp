@@ -1,7 +1,6 @@
 #include "own_work.hpp"
 
 #include "guard.hpp"
-#include "settings.hpp"
 
 namespace tenancy::own_work {
 
@@ -11,7 +10,6 @@ namespace {
 constexpr const char *functions[] = {"protect",       "protect_all",     "protect_like_parent", "unprotect",
                                      "unprotect_all", "isolation_tests", "guard_event"};
 
-needs_fmgr_hook_type next_needs_hook = nullptr;
 fmgr_hook_type next_hook = nullptr;
 
 // How many of them are running, and the one that began it.
@@ -21,7 +19,7 @@ const char *outermost = nullptr;
 // The statement in which the library was loaded: functions entered before that were not counted.
 TimestampTz loaded_at = 0;
 
-// Hot: asked for each function that is looked up and not built in.
+// The server asks for every function that pins a setting, as all of ours do with search_path: no needs_fmgr_hook is needed.
 const char *name_of_ours(Oid function)
 {
     HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
@@ -37,12 +35,6 @@ const char *name_of_ours(Oid function)
         name = nullptr;
     ReleaseSysCache(tuple);
     return name;
-}
-
-bool needs_hook(Oid function)
-{
-    const bool ours = boundary("needs_fmgr_hook", [&] { return name_of_ours(function) != nullptr; });
-    return ours || (next_needs_hook != nullptr && next_needs_hook(function));
 }
 
 // What the server keeps for us with each function looked up, shared with the hooks before ours.
@@ -79,8 +71,6 @@ void hook(FmgrHookEventType event, FmgrInfo *info, Datum *argument)
 void install()
 {
     loaded_at = GetCurrentStatementStartTimestamp();
-    next_needs_hook = needs_fmgr_hook;
-    needs_fmgr_hook = needs_hook;
     next_hook = fmgr_hook;
     fmgr_hook = hook;
 }
