@@ -360,7 +360,8 @@ begin
     select c.classid, c.objid, c.command_tag, c.command
       from pg_event_trigger_ddl_commands() c
      where not c.in_extension and c.schema_name is distinct from 'pg_temp'
-       and (c.classid in ('pg_class'::regclass, 'pg_policy'::regclass) or c.command_tag = 'GRANT')
+       and (c.classid in ('pg_class'::regclass, 'pg_policy'::regclass) and c.command_tag ~ '^(CREATE|ALTER) (FOREIGN TABLE|TABLE|POLICY|VIEW|MATERIALIZED VIEW)|^SELECT INTO'
+            or c.command_tag = 'GRANT')
   loop
     if command.command_tag = 'GRANT' then
       return query select f.* from tenancy.guard_rights(tenancy.granted_relations(command.command)::regclass[]) f;
