@@ -1,7 +1,7 @@
 -- The guard: what it finds in a statement, what each mode does about it, who may lower it, and that it stays silent on our own
 -- work. Its WARNINGs as psql shows them, restores and replication are in 72_guard_restore.sh.
 
-select plan(98);
+select plan(108);
 
 begin;
 set local client_min_messages = error;
@@ -128,6 +128,23 @@ select is(pg_temp.outcomes('alter table shop.patient owner to ' || owner, 'true'
 from (values ('tenancy_user', 'is an exposed role'), ('shop_free', 'no policy holds')) as v (owner, what);
 select is(pg_temp.outcomes('grant shop_stranger to shop_exposed; alter table shop.patient owner to shop_stranger', 'true'), array['open', 'open', 'refused', 'refused'], 'so is one whom an exposed role can become');
 select is(pg_temp.outcomes('alter table shop.patient owner to shop_stranger', 'true'), array['open', 'open', 'open', 'open'], 'another owner is not');
+
+-- ---------------------------------------------------------------- tables protected with options
+create table shop.note (id int primary key, tenant_id bigint, user_id bigint);
+create table shop.form (id int primary key, tenant_id bigint);
+create table shop.country (code text primary key);
+select count(*) from tenancy.protect('shop.note', owner_column => 'user_id');
+select count(*) from tenancy.protect('shop.form', shared => true);
+select count(*) from tenancy.protect('shop.country', reference => true);
+select is(pg_temp.outcomes(format('alter table %s add column more text', relation), 'true'), array['open', 'open', 'open', 'open'], relation || ': nothing is found at a table protected with options')
+from unnest(array['shop.note', 'shop.form', 'shop.country']) relation;
+create function pg_temp.policies(relation regclass) returns text language sql as
+$$ select string_agg(concat_ws(' ', polname, polcmd, polpermissive, polroles, pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)), ',' order by polname) from pg_policy where polrelid = relation $$;
+select is(pg_temp.outcome('protect', format('drop policy %s on %s', policy, relation), format('pg_temp.policies(%L) <> %L or %L <> (select reloptions_of::text from (select tenancy.options_of(%L) - ''keys'' as reloptions_of) o)', relation, pg_temp.policies(relation), tenancy.options_of(relation) - 'keys', relation)),
+  'closed', format('%s: %s is made again, with the same options', relation, policy))
+from (values ('shop.note'::regclass, 'tenancy_tenant'), ('shop.note', 'tenancy_wall'), ('shop.form', 'tenancy_tenant'), ('shop.form', 'tenancy_shared'), ('shop.form', 'tenancy_wall_insert')) as v (relation, policy);
+select is(pg_temp.outcomes('drop policy tenancy_reference on shop.country', 'true'), array['open', 'open', 'refused', 'refused'], 'the policy of a reference table');
+select is(pg_temp.outcome('protect', 'alter table shop.country disable row level security', $$not (select relrowsecurity and not relforcerowsecurity from pg_class where oid = 'shop.country'::regclass)$$), 'closed', 'its row security is mended, and not forced');
 
 -- ---------------------------------------------------------------- rights
 select is(pg_temp.outcomes('grant ' || what, format('has_table_privilege(%L, ''shop.patient'', %L)', who, privilege)), array['open', 'open', 'closed', 'refused'], what)
