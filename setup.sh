@@ -44,9 +44,13 @@ Usage: ./setup.sh COMMAND
   env     print shell exports for other tools:  eval "$(./setup.sh env)"
   test    run every test on a throw-away cluster; also while the demo is up
 
+With the word many after them, up serves a second demo beside the first, of users with many
+tenants, and reset, psql and env work on that one.
+
 Settings, as environment variables of `up`:
-  TENANCY_PORT     port of the page and the API (else the first free one from 8080)
-  TENANCY_PG_PORT  port of the private PostgreSQL (else the first free one from 54320)
+  TENANCY_PORT       port of the page and the API (else the first free one from 8080)
+  TENANCY_MANY_PORT  the same for the second demo
+  TENANCY_PG_PORT    port of the private PostgreSQL (else the first free one from 54320)
 TEXT
 }
 

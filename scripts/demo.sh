@@ -1,21 +1,41 @@
 # shellcheck shell=bash
 #
-# The demo database: its roles and passwords, and loading the numbered files of
-# sql/one_tenant_per_user in their order.
+# The demo databases: their roles and passwords, and loading the numbered files of their folders
+# below sql/ in their order. The functions here and in gateway.sh work on the demo that use_demo chose.
 
-DEMO_DATABASE=demo
-DEMO_SQL=$ROOT/sql/one_tenant_per_user
-DEMO_OWNER=demo_owner
-DEMO_GATEWAY=demo_gateway
+DEMOS=(one many)
+
+# use_demo one|many: each has a database, an owner and a gateway of its own; the cluster is one.
+use_demo() {
+    case $1 in
+        one)
+            DEMO_DATABASE=demo
+            DEMO_SQL=$ROOT/sql/one_tenant_per_user
+            DEMO_OWNER=demo_owner
+            DEMO_GATEWAY=demo_gateway
+            GATEWAY=gateway
+            GATEWAY_PORT_NAME=TENANCY_PORT
+            ;;
+        many)
+            DEMO_DATABASE=demo_many
+            DEMO_SQL=$ROOT/sql/many_tenants_per_user
+            DEMO_OWNER=many_owner
+            DEMO_GATEWAY=many_gateway
+            GATEWAY=gateway-many
+            GATEWAY_PORT_NAME=TENANCY_MANY_PORT
+            ;;
+    esac
+}
+use_demo one
 
 # Loads the demo when it is not there, not whole, or made from other SQL than today's.
 ensure_demo() {
     ensure_demo_roles
     if [[ $(demo_loaded_from) == "$(demo_digest)" ]]; then return 0; fi
     if demo_exists; then
-        step "its SQL has changed: loading the demo database afresh"
+        step "its SQL has changed: loading the database $DEMO_DATABASE afresh"
     else
-        step "loading the demo database"
+        step "loading the demo database $DEMO_DATABASE"
     fi
     load_demo
 }
@@ -54,7 +74,7 @@ ensure_demo_roles() {
             printf "alter role %s password '%s';\n" "$role" "$(cat "$INSTANCE_SECRETS/$role")"
         done
     } | admin_psql
-    write_pgpass "${roles[@]}"
+    write_pgpass
 }
 
 load_demo() {
@@ -71,7 +91,7 @@ load_demo() {
         }
     done
     admin_psql -c "comment on database $DEMO_DATABASE is
-        'pgtenancy demo: one tenant per user (sql $(demo_digest))'"
+        'pgtenancy demo: $(basename "$DEMO_SQL" | tr _ ' ') (sql $(demo_digest))'"
 }
 
 # The environment for libpq's tools: the demo as its owner.

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 #
-# The running gateway of an instance. It works on copies of the program and the page, so that
+# The running gateway of a demo (the one that use_demo chose). It works on copies of the program and the page, so that
 # a build does not change them under it, and as a user who can read nothing but those.
 
 # As root: a user number of its own for each working copy, out of the range that systemd gives
@@ -23,21 +23,20 @@ exec_as_gateway_user() {
 
 as_gateway_user() { (exec_as_gateway_user "$@"); }
 
-gateway_is_running() { live_pid "$INSTANCE_RUN/gateway.pid" >/dev/null; }
+gateway_is_running() { live_pid "$INSTANCE_RUN/$GATEWAY.pid" >/dev/null; }
 
-# Sets GATEWAY_PORT and GATEWAY_STARTED. Starts the gateway, anew when its files or its arguments have
+# Sets GATEWAY_PORT, and adds to GATEWAYS_STARTED. Starts the gateway, anew when its files or its arguments have
 # changed.
 ensure_gateway() {
     local changed
-    GATEWAY_STARTED=
     changed=$(deploy_gateway)
     if gateway_is_running; then
-        GATEWAY_PORT=$(cat "$INSTANCE_RUN/gateway_port")
-        if [[ ${TENANCY_PORT:-$GATEWAY_PORT} != "$GATEWAY_PORT" ]]; then
+        GATEWAY_PORT=$(cat "$INSTANCE_RUN/${GATEWAY}_port")
+        if [[ ${!GATEWAY_PORT_NAME:-$GATEWAY_PORT} != "$GATEWAY_PORT" ]]; then
             # Before the running one is stopped for it.
-            require_free_port TENANCY_PORT "$TENANCY_PORT"
+            require_free_port "$GATEWAY_PORT_NAME" "${!GATEWAY_PORT_NAME}"
         elif [[ -z $changed ]]; then
-            if wait_for_gateway "$(live_pid "$INSTANCE_RUN/gateway.pid")"; then return 0; fi
+            if wait_for_gateway "$(live_pid "$INSTANCE_RUN/$GATEWAY.pid")"; then return 0; fi
             step "the gateway does not answer: starting it anew"
         fi
     fi
@@ -47,7 +46,7 @@ ensure_gateway() {
 
 # Copies what the gateway needs into the instance and prints "changed" when that made a difference.
 deploy_gateway() {
-    local app=$INSTANCE/app
+    local app=$INSTANCE/$GATEWAY.app
     rm -rf "$app.new"
     mkdir -p "$app.new"
     install -m 755 "$GATEWAY_BUILD/tenancy-gateway" "$app.new/tenancy-gateway"
@@ -69,15 +68,15 @@ deploy_gateway() {
 gateway_arguments() {
     printf '%s\n' \
         --prefix=/api --schema=api \
-        "--database-url=$(gateway_url "$INSTANCE/gateway.pgpass")" \
-        "--port-file=$INSTANCE/gateway/port" \
-        "--web-root=$INSTANCE/app/page" "--demo-file=$INSTANCE/app/demo.json"
+        "--database-url=$(gateway_url "$INSTANCE/$GATEWAY.pgpass")" \
+        "--port-file=$INSTANCE/$GATEWAY/port" \
+        "--web-root=$INSTANCE/$GATEWAY.app/page" "--demo-file=$INSTANCE/$GATEWAY.app/demo.json"
 }
 
 # The gateway's own password file, and the folder that it may write its port number into. Root
 # makes the file where only root may write, and gives it away when it is complete.
 write_gateway_secret() {
-    local folder=$INSTANCE/gateway file=$INSTANCE/gateway.pgpass id
+    local folder=$INSTANCE/$GATEWAY file=$INSTANCE/$GATEWAY.pgpass id
     [[ -d $folder ]] || mkdir -m 700 "$folder"
     rm -f "$folder/port"
     (
@@ -98,34 +97,34 @@ start_gateway() {
         try_start_gateway 0 || gateway_start_failed
         return 0
     fi
-    if [[ -n ${TENANCY_PORT:-} ]]; then
-        require_free_port TENANCY_PORT "$TENANCY_PORT"
-        try_start_gateway "$TENANCY_PORT" || gateway_start_failed
+    if [[ -n ${!GATEWAY_PORT_NAME:-} ]]; then
+        require_free_port "$GATEWAY_PORT_NAME" "${!GATEWAY_PORT_NAME}"
+        try_start_gateway "${!GATEWAY_PORT_NAME}" || gateway_start_failed
         return 0
     fi
-    for port in $(cat "$INSTANCE_RUN/gateway_port" 2>/dev/null || true) $(seq 8080 8130); do
+    for port in $(cat "$INSTANCE_RUN/${GATEWAY}_port" 2>/dev/null || true) $(seq 8080 8130); do
         port_is_free "$port" || continue
         if try_start_gateway "$port"; then return 0; fi
         # Somebody took the port between the look and the start: the next one then.
         if port_is_free "$port"; then gateway_start_failed; fi
     done
-    die "found no free port for the gateway: name one with TENANCY_PORT"
+    die "found no free port for the gateway: name one with $GATEWAY_PORT_NAME"
 }
 
 try_start_gateway() {
     local pid
     local -a arguments
-    mapfile -t arguments <"$INSTANCE/app/arguments"
+    mapfile -t arguments <"$INSTANCE/$GATEWAY.app/arguments"
     write_gateway_secret
-    GATEWAY_STARTED=yes
+    GATEWAYS_STARTED+=("$GATEWAY")
     GATEWAY_PORT=$1
     exec_as_gateway_user setsid env -i PATH=/usr/bin:/bin LANG=C.UTF-8 \
-        "$INSTANCE/app/tenancy-gateway" "--listen=127.0.0.1:$1" "${arguments[@]}" \
-        >>"$INSTANCE_LOG/gateway.log" 2>&1 </dev/null 7>&- 8>&- 9>&- &
+        "$INSTANCE/$GATEWAY.app/tenancy-gateway" "--listen=127.0.0.1:$1" "${arguments[@]}" \
+        >>"$INSTANCE_LOG/$GATEWAY.log" 2>&1 </dev/null 7>&- 8>&- 9>&- &
     pid=$!
-    write_pid_file "$INSTANCE_RUN/gateway.pid" "$pid"
+    write_pid_file "$INSTANCE_RUN/$GATEWAY.pid" "$pid"
     wait_for_gateway "$pid" || return 1
-    printf '%s\n' "$GATEWAY_PORT" >"$INSTANCE_RUN/gateway_port"
+    printf '%s\n' "$GATEWAY_PORT" >"$INSTANCE_RUN/${GATEWAY}_port"
 }
 
 # Until it answers that the database is ready. False when the process ends first.
@@ -133,8 +132,8 @@ wait_for_gateway() {
     local pid=$1 tries
     for ((tries = 0; tries < 600; tries++)); do
         kill -0 "$pid" 2>/dev/null || return 1
-        if [[ $GATEWAY_PORT == 0 && -s $INSTANCE/gateway/port ]]; then
-            GATEWAY_PORT=$(cat "$INSTANCE/gateway/port")
+        if [[ $GATEWAY_PORT == 0 && -s $INSTANCE/$GATEWAY/port ]]; then
+            GATEWAY_PORT=$(cat "$INSTANCE/$GATEWAY/port")
         fi
         if [[ $GATEWAY_PORT != 0 ]] &&
             curl -fs -o /dev/null --max-time 5 "http://127.0.0.1:$GATEWAY_PORT/readyz" 2>/dev/null; then
@@ -146,17 +145,17 @@ wait_for_gateway() {
 }
 
 gateway_start_failed() {
-    tail -n 20 "$INSTANCE_LOG/gateway.log" >&2
-    die "the gateway did not become ready: see $INSTANCE_LOG/gateway.log"
+    tail -n 20 "$INSTANCE_LOG/$GATEWAY.log" >&2
+    die "the gateway did not become ready: see $INSTANCE_LOG/$GATEWAY.log"
 }
 
 stop_gateway() {
     local pid tries
-    pid=$(live_pid "$INSTANCE_RUN/gateway.pid") || return 0
+    pid=$(live_pid "$INSTANCE_RUN/$GATEWAY.pid") || return 0
     kill -TERM "$pid" 2>/dev/null || return 0
     # It may finish requests under way; after 15 seconds it is not asked any more.
     for ((tries = 0; tries < 150; tries++)); do
-        live_pid "$INSTANCE_RUN/gateway.pid" >/dev/null || return 0
+        live_pid "$INSTANCE_RUN/$GATEWAY.pid" >/dev/null || return 0
         sleep 0.1
     done
     kill -KILL "$pid" 2>/dev/null || true

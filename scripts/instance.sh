@@ -87,11 +87,12 @@ ensure_secret() {
 
 # PGPASSFILE for people and tools: one line for each role that has a password.
 write_pgpass() {
-    local file=$INSTANCE_SECRETS/pgpass role
+    local file=$INSTANCE_SECRETS/pgpass secret
     (
         umask 077
-        for role in "$@"; do
-            printf '127.0.0.1:%s:*:%s:%s\n' "$PG_PORT" "$role" "$(cat "$INSTANCE_SECRETS/$role")"
+        for secret in "$INSTANCE_SECRETS"/*; do
+            [[ $secret == */pgpass* || $secret == *.new ]] ||
+                printf '127.0.0.1:%s:*:%s:%s\n' "$PG_PORT" "$(basename "$secret")" "$(cat "$secret")"
         done >"$file.new"
     )
     mv "$file.new" "$file"

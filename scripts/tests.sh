@@ -25,9 +25,10 @@ cmd_test() {
     on_exit end_test
     step "starting a throw-away cluster and gateway"
     ensure_cluster
-    ensure_demo
     make_pgtap_database
-    ensure_gateway
+    serve_demo many
+    TEST_MANY_URL=http://127.0.0.1:$GATEWAY_PORT
+    serve_demo one
     write_server_commands
     test_environment
 
@@ -101,7 +102,7 @@ clear_test_folder() {
             sleep 0.1
         done
     fi
-    stop_gateway
+    stop_gateways
     stop_cluster immediate
     if [[ -n ${TEST_RESULTS:-} && -d $TEST_RESULTS && -d $INSTANCE_LOG ]]; then
         cp "$INSTANCE_LOG"/*.log "$TEST_RESULTS/" 2>/dev/null
@@ -157,7 +158,7 @@ write_server_commands() {
 test_environment() {
     export PGHOST=127.0.0.1 PGPORT=$PG_PORT PGUSER=postgres PGDATABASE=$DEMO_DATABASE
     export PGPASSFILE=$INSTANCE_SECRETS/pgpass
-    export TENANCY_URL=http://127.0.0.1:$GATEWAY_PORT
+    export TENANCY_URL=http://127.0.0.1:$GATEWAY_PORT TENANCY_MANY_URL=$TEST_MANY_URL
     TENANCY_GATEWAY_URL=$(gateway_url)
     export TENANCY_GATEWAY_URL
     export TENANCY_TEST_PG_RESTART=$INSTANCE/bin/pg_restart
@@ -167,7 +168,7 @@ test_environment() {
     mkdir -m 1777 "$INSTANCE/tmp"
     export TMPDIR=$INSTANCE/tmp
     # The program under test, for suites that start one of their own.
-    export TENANCY_GATEWAY_BIN=$INSTANCE/app/tenancy-gateway
+    export TENANCY_GATEWAY_BIN=$INSTANCE/$GATEWAY.app/tenancy-gateway
 }
 
 run_suites() {

@@ -1,44 +1,48 @@
 -- What protection asks of one relation, computed from the catalog as the list of statements that are missing: where
--- nothing is missing the list is empty. The policies hold columns, = and the readers of the context, nothing else.
+-- nothing is missing the list is empty. Queries that run for each table are in PL/pgSQL, which keeps their plans. The policies hold columns, = and the readers of the context, nothing else.
 
 create function tenancy.wanted_policies(relation regclass, options jsonb)
   returns table (policy name, permissive boolean, command text, role_name name, readable text, writable text)
-  language sql stable
+  language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $function$
-  with predicate as (
-    select format('(%I = %s)', t.attname, tenancy.reader_for(t.atttypid)) as tenant,
-           '(' || quote_ident(o.attname) || ' = ' || tenancy.user_reader_for(o.atttypid) || ')' as owner,
-           -- A row without a tenant is for all who have a context, and for nobody else.
-           format('((%I IS NULL) AND (%s IS NOT NULL))', t.attname, tenancy.reader_for(t.atttypid)) as shared
-      from pg_attribute t
-      left join pg_attribute o on o.attrelid = t.attrelid and o.attname = options ->> 'owner_column'
-     where t.attrelid = relation and t.attname = options ->> 'column'
-  ), p as (
-    select case when owner is null then tenant else format('(%s AND %s)', tenant, owner) end as own, shared,
-           -- In the order of the policies' names, so that the wall is equal to what Postgres makes of them and costs nothing.
-           format('(%s OR %s)', shared, case when owner is null then tenant else format('(%s AND %s)', tenant, owner) end) as own_or_shared,
-           (options ->> 'shared')::boolean as is_shared
-      from predicate
-  )
-  select w.policy, w.permissive, w.command, w.role_name, w.readable, w.writable
-    from p
-    cross join lateral (values
-      ('tenancy_tenant'::name, true, 'all', 'public'::name, own, own, true),
-      ('tenancy_wall', false, 'all', 'tenancy_user', own, own, not is_shared),
-      ('tenancy_shared', true, 'select', 'public', shared, null, is_shared),
-      -- One wall for each command: shared rows are for reading.
-      ('tenancy_wall', false, 'select', 'tenancy_user', own_or_shared, null, is_shared),
-      ('tenancy_wall_insert', false, 'insert', 'tenancy_user', null, own, is_shared),
-      ('tenancy_wall_update', false, 'update', 'tenancy_user', own, own, is_shared),
-      ('tenancy_wall_delete', false, 'delete', 'tenancy_user', own, null, is_shared),
-      ('tenancy_bypass', true, 'all', 'tenancy_admin', 'tenancy.bypassing()', 'tenancy.bypassing()', true),
-      -- Who gets at the role tenancy_admin inside a tenant's context has no more rights there, but fewer.
-      ('tenancy_bypass_wall', false, 'all', 'tenancy_admin', 'tenancy.bypassing()', 'tenancy.bypassing()', true)
-    ) as w (policy, permissive, command, role_name, readable, writable, wanted)
-   where w.wanted
-  union all
-  select 'tenancy_reference', true, 'select', 'public', 'true', null where options ->> 'kind' = 'reference'
+#variable_conflict use_column
+begin
+  return query
+    with predicate as (
+      select format('(%I = %s)', t.attname, tenancy.reader_for(t.atttypid)) as tenant,
+             '(' || quote_ident(o.attname) || ' = ' || tenancy.user_reader_for(o.atttypid) || ')' as owner,
+             -- A row without a tenant is for all who have a context, and for nobody else.
+             format('((%I IS NULL) AND (%s IS NOT NULL))', t.attname, tenancy.reader_for(t.atttypid)) as shared
+        from pg_attribute t
+        left join pg_attribute o on o.attrelid = t.attrelid and o.attname = options ->> 'owner_column'
+       where t.attrelid = relation and t.attname = options ->> 'column'
+    ), p as (
+      select case when owner is null then tenant else format('(%s AND %s)', tenant, owner) end as own, shared,
+             -- In the order in which Postgres puts the policies together, so that the wall is equal to them and costs nothing.
+             format('(%s OR %s)', case when owner is null then tenant else format('(%s AND %s)', tenant, owner) end, shared) as own_or_shared,
+             (options ->> 'shared')::boolean as is_shared
+        from predicate
+    )
+    select w.policy, w.permissive, w.command, w.role_name, w.readable, w.writable
+      from p
+      cross join lateral (values
+        ('tenancy_tenant'::name, true, 'all', 'public'::name, own, own, true),
+        ('tenancy_wall', false, 'all', 'tenancy_user', own, own, not is_shared),
+        ('tenancy_shared', true, 'select', 'public', shared, null, is_shared),
+        -- One wall for each command: shared rows are for reading.
+        ('tenancy_wall', false, 'select', 'tenancy_user', own_or_shared, null, is_shared),
+        ('tenancy_wall_insert', false, 'insert', 'tenancy_user', null, own, is_shared),
+        ('tenancy_wall_update', false, 'update', 'tenancy_user', own, own, is_shared),
+        ('tenancy_wall_delete', false, 'delete', 'tenancy_user', own, null, is_shared),
+        ('tenancy_bypass', true, 'all', 'tenancy_admin', 'tenancy.bypassing()', 'tenancy.bypassing()', true),
+        -- Who gets at the role tenancy_admin inside a tenant's context has no more rights there, but fewer.
+        ('tenancy_bypass_wall', false, 'all', 'tenancy_admin', 'tenancy.bypassing()', 'tenancy.bypassing()', true)
+      ) as w (policy, permissive, command, role_name, readable, writable, wanted)
+     where w.wanted
+    union all
+    select 'tenancy_reference', true, 'select', 'public', 'true', null where options ->> 'kind' = 'reference';
+end
 $function$;
 comment on function tenancy.wanted_policies(regclass, jsonb) is 'internal: the policies that a relation protected with these options has';
 
@@ -60,48 +64,59 @@ $function$;
 comment on function tenancy.policy_command(text) is 'internal: a command as pg_policy writes it';
 
 create function tenancy.missing_policies(relation regclass, options jsonb) returns table (step text, statement text)
-  language sql stable
+  language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $function$
-  with wanted as materialized (
-    select w.*, tenancy.policy_command(w.command) as polcmd,
-           array[case w.role_name when 'public' then 0 else (select r.oid from pg_roles r where r.rolname = w.role_name) end] as polroles
-      from tenancy.wanted_policies(relation, options) w
-  ), present as materialized (
-    select p.*, pg_get_expr(p.polqual, p.polrelid) as readable, pg_get_expr(p.polwithcheck, p.polrelid) as writable
-      from pg_policy p where p.polrelid = relation and p.polname = any (tenancy.our_policies())
-  )
-  select case when p.polname is null then 'create policy' else 'replace policy' end,
-         case when p.polname is null then '' else format('drop policy %I on %s; ', w.policy, relation) end
-         || format('create policy %I on %s as %s for %s to %s', w.policy, relation,
-                   case when w.permissive then 'permissive' else 'restrictive' end, w.command, w.role_name)
-         || coalesce(format(' using (%s)', w.readable), '') || coalesce(format(' with check (%s)', w.writable), '')
-    from wanted w left join present p on p.polname = w.policy
-   where (p.polcmd, p.polpermissive, p.polroles, p.readable, p.writable)
-         is distinct from (w.polcmd, w.permissive, w.polroles, w.readable, w.writable)
-  union all
-  select 'drop policy', format('drop policy %I on %s', p.polname, relation)
-    from present p where p.polname not in (select w.policy from wanted w)
+#variable_conflict use_column
+begin
+  return query
+    with wanted as materialized (
+      select w.*, tenancy.policy_command(w.command) as polcmd,
+             array[case w.role_name when 'public' then 0 else (select r.oid from pg_roles r where r.rolname = w.role_name) end] as polroles
+        from tenancy.wanted_policies(relation, options) w
+    ), present as materialized (
+      select p.*, pg_get_expr(p.polqual, p.polrelid) as readable, pg_get_expr(p.polwithcheck, p.polrelid) as writable
+        from pg_policy p where p.polrelid = relation and p.polname = any (tenancy.our_policies())
+    )
+    select case when p.polname is null then 'create policy' else 'replace policy' end,
+           case when p.polname is null then '' else format('drop policy %I on %s; ', w.policy, relation) end
+           || format('create policy %I on %s as %s for %s to %s', w.policy, relation,
+                     case when w.permissive then 'permissive' else 'restrictive' end, w.command, w.role_name)
+           || coalesce(' using (' || w.readable || ')', '') || coalesce(' with check (' || w.writable || ')', '')
+      from wanted w left join present p on p.polname = w.policy
+     where (p.polcmd, p.polpermissive, p.polroles, p.readable, p.writable)
+           is distinct from (w.polcmd, w.permissive, w.polroles, w.readable, w.writable)
+    union all
+    select 'drop policy', format('drop policy %I on %s', p.polname, relation)
+      from present p where p.polname not in (select w.policy from wanted w);
+end
 $function$;
 comment on function tenancy.missing_policies(regclass, jsonb) is 'internal: the statements that make the policies of one relation as they should be';
 
 -- Clipped by bytes, as Postgres counts, and numbered where the name is taken.
 create function tenancy.free_name(relation regclass, suffix text) returns name
-  language sql stable
+  language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $function$
-  with base (name, schema) as (
-    select (select left(c.relname, n) from generate_series(length(c.relname), 1, -1) n
-             where octet_length(left(c.relname, n)) <= 58 - octet_length(suffix) limit 1), c.relnamespace
-      from pg_class c where c.oid = relation
-  ), candidate (name, number) as (
-    select concat_ws('_', b.name, suffix, nullif(n, 0))::name, n from base b, generate_series(0, 999) n
-  )
-  select c.name
-    from candidate c, base b
-   where not exists (select from pg_class x where x.relname = c.name and x.relnamespace = b.schema)
-     and not exists (select from pg_constraint x where x.conname = c.name and x.conrelid = relation)
-   order by c.number limit 1
+declare
+  schema oid;
+  base text;
+  number integer := 0;
+  candidate name;
+begin
+  select c.relnamespace, c.relname into schema, base from pg_class c where c.oid = relation;
+  while octet_length(base) > 58 - octet_length(suffix) loop
+    base := left(base, -1);
+  end loop;
+  loop
+    candidate := concat_ws('_', base, suffix, nullif(number, 0));
+    if not exists (select from pg_class c where c.relname = candidate and c.relnamespace = schema)
+       and not exists (select from pg_constraint k where k.conname = candidate and k.conrelid = relation) then
+      return candidate;
+    end if;
+    number := number + 1;
+  end loop;
+end
 $function$;
 comment on function tenancy.free_name(regclass, text) is 'internal: a name for an index or constraint of a table that nothing else has';
 

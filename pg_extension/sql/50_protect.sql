@@ -1,38 +1,43 @@
 -- protect() and unprotect(): they run what the lists of missing statements hold, so the same call again finds nothing to
 -- do. All of it runs with the caller's rights: the table's owner, or a superuser.
 
+create function tenancy.run_as_owner(table_name regclass, statement text) returns bigint
+  language c volatile parallel unsafe as 'MODULE_PATHNAME', 'tenancy_run_as_owner';
+comment on function tenancy.run_as_owner(regclass, text) is
+  'internal: runs a statement as the owner of a table, in a security-restricted operation; for those who have the owner''s rights';
+
 -- Statements that read a table's rows must meet all of them: under FORCE the owner would be shown none, and a foreign key
--- or NOT NULL that is checked on the rows one sees is not checked. Nobody else gets in between: the lock is exclusive.
-create function tenancy.run_unforced(relations regclass[], statement text) returns bigint
+-- that is checked on the rows one sees is not checked. Nobody else gets in between: the lock is exclusive. They run as the
+-- owner, whose functions in constraints, indexes and casts the planner may call.
+create function tenancy.run_on_rows(relation regclass, others regclass[], statement text) returns bigint
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  forced regclass[] := array(select c.oid::regclass from pg_class c where c.oid = any (relations) and c.relforcerowsecurity order by c.oid);
-  relation regclass;
+  forced regclass[] := array(select c.oid::regclass from pg_class c where c.oid = any (others || relation) and c.relforcerowsecurity order by c.oid);
+  held regclass;
   answer bigint;
 begin
-  foreach relation in array forced loop
-    execute format('alter table only %s no force row level security', relation);
+  foreach held in array forced loop
+    execute format('alter table only %s no force row level security', held);
   end loop;
-  if statement like 'select %' then
-    execute statement into answer;
-  else
-    execute statement;
-  end if;
-  foreach relation in array forced loop
-    execute format('alter table only %s force row level security', relation);
+  answer := tenancy.run_as_owner(relation, statement);
+  foreach held in array forced loop
+    execute format('alter table only %s force row level security', held);
   end loop;
   return answer;
 end
 $function$;
-comment on function tenancy.run_unforced(regclass[], text) is 'internal: runs a statement that must see every row of tables whose owner is held by their policies';
+comment on function tenancy.run_on_rows(regclass, regclass[], text) is
+  'internal: runs a statement that must see every row of tables whose owner is held by their policies';
 
 create function tenancy.run_step(relation regclass, step text, statement text) returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
+  tree regclass[];
+  member regclass;
   empty_column name;
   nulls bigint;
 begin
@@ -40,13 +45,31 @@ begin
     execute statement;
     return;
   end if;
+  select a.attname into strict empty_column
+    from pg_attribute a
+   where a.attrelid = relation and statement = format('alter table %s alter column %I set not null', relation, a.attname);
+  tree := array(select r from tenancy.with_children(relation) with ordinality as t (r, depth) order by depth desc);
+  select c.oid into member
+    from pg_class c join pg_class root on root.oid = relation
+   where c.oid = any (tree) and c.relispartition and c.relowner <> root.relowner limit 1;
+  if found then
+    raise exception using
+      errcode = 'object_not_in_prerequisite_state',
+      message = format('partition %s belongs to another role than %s', member, relation),
+      hint = format('alter table %s owner to %I', member, (select pg_get_userbyid(c.relowner) from pg_class c where c.oid = relation));
+  end if;
   begin
-    execute statement;
+    -- From the leaves up, each as its own owner: a child may be somebody else's. No policy keeps rows from ALTER TABLE.
+    foreach member in array tree loop
+      if exists (select from pg_attribute a where a.attrelid = member and a.attname = empty_column and not a.attnotnull) then
+        perform tenancy.run_as_owner(member, format('alter table only %s alter column %I set not null', member, empty_column));
+      end if;
+    end loop;
     return;
   exception when not_null_violation then
-    get stacked diagnostics empty_column = column_name;
+    null; -- counted below
   end;
-  nulls := tenancy.run_unforced(array(select r from tenancy.with_children(relation) r), format('select count(*) from %s where %I is null', relation, empty_column));
+  nulls := tenancy.run_on_rows(relation, tree, format('select count(*) from %s where %I is null', relation, empty_column));
   raise exception using
     errcode = 'not_null_violation',
     message = format('column %I of table %s holds NULL in %s rows', empty_column, relation, nulls),
@@ -64,13 +87,11 @@ create function tenancy.protect_relation(relation regclass, options jsonb, befor
 as $function$
 declare
   note jsonb := coalesce(before, tenancy.protection_note(relation), '{}');
+  unreadable boolean := note = '{}' and exists (
+    select from pg_policy p where p.polrelid = relation and p.polname in ('tenancy_tenant', 'tenancy_reference'));
   missing record;
 begin
-  if not note ? 'row_security' then
-    step := 'left: the note of what was there before cannot be read, so unprotect will leave row security on';
-    statement := null;
-    return next;
-  else
+  if note ? 'row_security' then
     note := jsonb_set(note, '{attributes}', tenancy.attributes_before(relation, options)
       || case when jsonb_typeof(note -> 'attributes') = 'object' then note -> 'attributes' else '{}' end);
   end if;
@@ -85,6 +106,11 @@ begin
   end loop;
   perform tenancy.write_note(relation, note || options
     || jsonb_build_object('keys', options -> 'keys' = 'true' or coalesce(note -> 'keys' = 'true', false)));
+  if unreadable then
+    step := 'left: the note of what was there before cannot be read, so unprotect will leave row security on';
+    statement := null;
+    return next;
+  end if;
 end
 $function$;
 comment on function tenancy.protect_relation(regclass, jsonb, jsonb, boolean) is 'internal: protects one relation and keeps the note';
@@ -228,7 +254,7 @@ begin
   foreach relation in array guarded loop
     for step, statement in select b.step, b.statement from tenancy.way_back(relation) b loop
       if step not like 'left:%' then
-        execute statement;
+        perform tenancy.run_step(relation, step, statement);
       end if;
       return next;
     end loop;
@@ -269,13 +295,13 @@ comment on function tenancy.unprotect(regclass) is
   'takes tenancy.protect() back: policies, row security, default, NOT NULL, index, keys and rights are as they were before';
 
 revoke execute on function
-  tenancy.run_unforced(regclass[], text), tenancy.run_step(regclass, text, text),
+  tenancy.run_as_owner(regclass, text), tenancy.run_on_rows(regclass, regclass[], text), tenancy.run_step(regclass, text, text),
   tenancy.protect_relation(regclass, jsonb, jsonb, boolean), tenancy.protect_tree(regclass, jsonb),
   tenancy.way_back(regclass), tenancy.unprotect_relations(regclass[]), tenancy.unprotect(regclass),
   tenancy.protect(regclass, name, text, name, boolean, boolean, boolean)
 from public;
 grant execute on function
-  tenancy.run_unforced(regclass[], text), tenancy.run_step(regclass, text, text),
+  tenancy.run_as_owner(regclass, text), tenancy.run_on_rows(regclass, regclass[], text), tenancy.run_step(regclass, text, text),
   tenancy.protect_relation(regclass, jsonb, jsonb, boolean), tenancy.protect_tree(regclass, jsonb),
   tenancy.way_back(regclass), tenancy.unprotect_relations(regclass[]), tenancy.unprotect(regclass),
   tenancy.protect(regclass, name, text, name, boolean, boolean, boolean)

@@ -19,6 +19,17 @@ $function$;
 comment on function tenancy.cannot_be_chosen(oid) is 'internal: whether a unique index has a column whose value no client chooses or guesses';
 
 -- ---------------------------------------------------------------- statements, from the catalog
+-- A constraint that is made again has lost its comment.
+create function tenancy.comment_again(constraint_oid oid) returns text
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select coalesce(format('; comment on constraint %I on %s is ', k.conname, k.conrelid::regclass)
+                  || quote_literal(obj_description(k.oid, 'pg_constraint')), '')
+    from pg_constraint k where k.oid = constraint_oid
+$function$;
+comment on function tenancy.comment_again(oid) is 'internal: the statement that gives a constraint its comment, to be run when it has been made again; empty without one';
+
 -- The statement that puts the tenant column at the head of a key, or takes it away there; NULL where its definition is not
 -- of the form expected.
 create function tenancy.rekeyed(key_index oid, tenant name, lead boolean) returns text
@@ -36,7 +47,6 @@ declare
   body text;
   element text;
   statement text;
-  comment text;
 begin
   select i.* into strict index_row from pg_index i where i.indexrelid = key_index;
   select c.* into strict class from pg_class c where c.oid = key_index;
@@ -70,20 +80,14 @@ begin
 
   if key.oid is not null then
     statement := format('alter table %s drop constraint %I, add constraint %I %s', index_row.indrelid::regclass, key.conname, key.conname, head || body);
-    comment := obj_description(key.oid, 'pg_constraint');
-    if comment is not null then
-      statement := statement || format('; comment on constraint %I on %s is %L', key.conname, index_row.indrelid::regclass, comment);
-    end if;
+    statement := statement || tenancy.comment_again(key.oid);
     -- pg_get_constraintdef() leaves storage parameters out.
     statement := statement || coalesce((
-      select format('; alter index %s set (%s)', key_index::regclass, string_agg(o, ', '))
+      select '; alter index ' || key_index::regclass || ' set (' || string_agg(o, ', ') || ')'
         from unnest(class.reloptions) o where o ~ '^(fillfactor|deduplicate_items|buffering)=[a-z0-9]+$'), '');
   else
     statement := format('drop index %s; %s', key_index::regclass, made || body);
-    comment := obj_description(key_index, 'pg_class');
-    if comment is not null then
-      statement := statement || format('; comment on index %s is %L', key_index::regclass, comment);
-    end if;
+    statement := statement || coalesce('; comment on index ' || key_index::regclass || ' is ' || quote_literal(obj_description(key_index, 'pg_class')), '');
   end if;
   if index_row.indisreplident then
     statement := statement || format('; alter table %s replica identity using index %I', index_row.indrelid::regclass, class.relname);
@@ -136,77 +140,89 @@ comment on function tenancy.refounded(oid, name, name, boolean, boolean) is 'int
 create function tenancy.foreign_keys_of(relations regclass[])
   returns table (foreign_key oid, name name, child regclass, parent regclass, child_tenant name, parent_tenant name,
                  has_tenant boolean, match_full boolean, key_index oid, obstacle text)
-  language sql stable
+  language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $function$
-  select k.oid, k.conname, k.conrelid::regclass, k.confrelid::regclass, c.tenant_column, p.tenant_column,
-         held.has_tenant, k.confmatchtype = 'f', k.conindid,
-         case
-           when held.has_tenant then null
-           when p.tenant_attnum = any (k.confkey) then 'it refers to a tenant that is not the row''s own'
-           when c.tenant_attnum = any (k.conkey) then 'its tenant column refers to something else'
-           when c.tenant_type <> p.tenant_type and not (c.tenant_type in ('int4'::regtype, 'int8'::regtype) and p.tenant_type in ('int4'::regtype, 'int8'::regtype))
-             then 'the tenant columns are of different types'
-           when c.shared or p.shared then 'shared rows have no tenant'
-           when k.confupdtype in ('n', 'd') then 'ON UPDATE SET NULL or SET DEFAULT would take the tenant away too'
-           when k.confdeltype in ('n', 'd') and current_setting('server_version_num')::integer < 150000
-             then 'ON DELETE SET NULL or SET DEFAULT that spares the tenant needs PostgreSQL 15'
-           when k.confmatchtype = 'f' and cardinality(k.conkey) > 1 and exists (
-                  select from pg_attribute a where a.attrelid = k.conrelid and a.attnum = any (k.conkey) and not a.attnotnull)
-             then 'MATCH FULL over several columns that may be NULL has no form with the tenant'
-           when not pg_has_role(current_user, c.relowner, 'usage') then format('%s belongs to another role', k.conrelid::regclass)
-           when not pg_has_role(current_user, p.relowner, 'usage') then format('%s belongs to another role', k.confrelid::regclass)
-         end
-    from pg_constraint k
-    join tenancy.protection c on c.relation = k.conrelid and c.kind = 'tenant'
-    join tenancy.protection p on p.relation = k.confrelid and p.kind = 'tenant'
-    cross join lateral (
-      select coalesce(bool_or(u.child = c.tenant_attnum and u.parent = p.tenant_attnum), false) as has_tenant
-        from unnest(k.conkey, k.confkey) as u (child, parent)) held
-   where k.contype = 'f' and k.conparentid = 0 and (k.conrelid = any (relations) or k.confrelid = any (relations))
-   order by k.conrelid::regclass::text, k.conname
+#variable_conflict use_column
+begin
+  return query
+    select k.oid, k.conname, k.conrelid::regclass, k.confrelid::regclass, c.tenant_column, p.tenant_column,
+           held.has_tenant, k.confmatchtype = 'f', k.conindid,
+           case
+             when held.has_tenant then null
+             when p.tenant_attnum = any (k.confkey) then 'it refers to a tenant that is not the row''s own'
+             when c.tenant_attnum = any (k.conkey) then 'its tenant column refers to something else'
+             when c.tenant_type <> p.tenant_type and not (c.tenant_type in ('int4'::regtype, 'int8'::regtype) and p.tenant_type in ('int4'::regtype, 'int8'::regtype))
+               then 'the tenant columns are of different types'
+             when c.shared or p.shared then 'shared rows have no tenant'
+             when k.confupdtype in ('n', 'd') then 'ON UPDATE SET NULL or SET DEFAULT would take the tenant away too'
+             when k.confdeltype in ('n', 'd') and current_setting('server_version_num')::integer < 150000
+               then 'ON DELETE SET NULL or SET DEFAULT that spares the tenant needs PostgreSQL 15'
+             when k.confmatchtype = 'f' and cardinality(k.conkey) > 1 and exists (
+                    select from pg_attribute a where a.attrelid = k.conrelid and a.attnum = any (k.conkey) and not a.attnotnull)
+               then 'MATCH FULL over several columns that may be NULL has no form with the tenant'
+             when c.relowner <> p.relowner then 'the two tables belong to different roles'
+           end
+      from (select f.* from pg_constraint f
+             where f.contype = 'f' and f.conparentid = 0 and (f.conrelid = any (relations) or f.confrelid = any (relations)) offset 0) k
+      join lateral tenancy.protection_of(k.conrelid) c on c.kind = 'tenant'
+      join lateral tenancy.protection_of(k.confrelid) p on p.kind = 'tenant'
+      cross join lateral (
+        select coalesce(bool_or(u.child = c.tenant_attnum and u.parent = p.tenant_attnum), false) as has_tenant
+          from unnest(k.conkey, k.confkey) as u (child, parent)) held
+     order by k.conrelid::regclass::text, k.conname;
+end
 $function$;
 comment on function tenancy.foreign_keys_of(regclass[]) is 'internal: the foreign keys of and to some relations, between protected tables, and what forbids to give them the tenant';
 
 -- Unique keys without the tenant that somebody could choose the values of.
 create function tenancy.open_keys_of(relations regclass[])
   returns table (key_index oid, name name, relation regclass, tenant_column name, obstacle text)
-  language sql stable
+  language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $function$
-  select i.indexrelid, ic.relname, p.relation, p.tenant_column,
-         case
-           when p.registry then 'each row of this table is a tenant'
-           when p.shared then 'shared rows have no tenant'
-           when p.tenant_attnum = any (i.indkey::int2[]) then 'its INCLUDE columns hold the tenant'
-           when i.indisexclusion and not exists (
-                  select from pg_opclass o where o.opcmethod = ic.relam and o.opcintype = p.tenant_type and o.opcdefault)
-             then 'the index cannot hold the tenant without the extension btree_gist'
-           when f.blocking is not null then format('foreign key %I of table %s refers to it and stays without the tenant', f.name, f.child)
-           when tenancy.rekeyed(i.indexrelid, p.tenant_column, true) is null then 'its definition is of an unexpected form'
-         end
-    from tenancy.protection p
-    join pg_index i on i.indrelid = p.relation and (i.indisunique or i.indisexclusion) and i.indisvalid
-    join pg_class ic on ic.oid = i.indexrelid
-    left join lateral (
-      select k.oid as blocking, k.conname as name, k.conrelid::regclass as child
-        from pg_constraint k left join tenancy.foreign_keys_of(array[p.relation]) ok on ok.foreign_key = k.oid
-       where k.contype = 'f' and k.conparentid = 0 and k.confrelid = p.relation and k.conindid = i.indexrelid
-         and (ok.foreign_key is null or ok.obstacle is not null)
-       order by k.conname limit 1) f on true
-   where p.relation = any (relations) and p.kind = 'tenant' and tenancy.tenants_write(p.relation)
-     and not p.tenant_attnum = any ((i.indkey::int2[])[0:i.indnkeyatts - 1])
-     and not exists (select from pg_inherits h where h.inhrelid = i.indexrelid)
-     and not tenancy.cannot_be_chosen(i.indexrelid)
-   order by p.relation::text, i.indisprimary desc, ic.relname
+#variable_conflict use_column
+begin
+  return query
+    with movable as materialized (
+      select f.foreign_key from tenancy.foreign_keys_of(relations) f where f.obstacle is null
+    ), blocking as materialized (
+      select distinct on (k.conindid) k.conindid, k.conname as name, k.conrelid::regclass as child
+        from pg_constraint k
+       where k.contype = 'f' and k.conparentid = 0 and k.confrelid = any (relations)
+         and k.oid not in (select m.foreign_key from movable m)
+       order by k.conindid, k.conname
+    )
+    select i.indexrelid, ic.relname, p.relation, p.tenant_column,
+           case
+             when p.registry then 'each row of this table is a tenant'
+             when p.shared then 'shared rows have no tenant'
+             when p.tenant_attnum = any (i.indkey::int2[]) then 'its INCLUDE columns hold the tenant'
+             when i.indisexclusion and not exists (
+                    select from pg_opclass o where o.opcmethod = ic.relam and o.opcintype = p.tenant_type and o.opcdefault)
+               then 'the index cannot hold the tenant without the extension btree_gist'
+             when f.conindid is not null then format('foreign key %I of table %s refers to it and stays without the tenant', f.name, f.child)
+             when tenancy.rekeyed(i.indexrelid, p.tenant_column, true) is null then 'its definition is of an unexpected form'
+           end
+      from unnest(relations) r
+      join lateral tenancy.protection_of(r) p on p.kind = 'tenant'
+      join pg_index i on i.indrelid = p.relation and (i.indisunique or i.indisexclusion) and i.indisvalid
+      join pg_class ic on ic.oid = i.indexrelid
+      left join blocking f on f.conindid = i.indexrelid
+     where tenancy.tenants_write(p.relation)
+       and not p.tenant_attnum = any ((i.indkey::int2[])[0:i.indnkeyatts - 1])
+       and not exists (select from pg_inherits h where h.inhrelid = i.indexrelid)
+       and (i.indisexclusion or not tenancy.cannot_be_chosen(i.indexrelid))
+     order by p.relation::text, i.indisprimary desc, ic.relname;
+end
 $function$;
 comment on function tenancy.open_keys_of(regclass[]) is 'internal: unique keys of some protected tables without the tenant, and what forbids to put it at their head';
 
 revoke execute on function
   tenancy.cannot_be_chosen(oid), tenancy.rekeyed(oid, name, boolean), tenancy.refounded(oid, name, name, boolean, boolean),
-  tenancy.foreign_keys_of(regclass[]), tenancy.open_keys_of(regclass[])
+  tenancy.comment_again(oid), tenancy.foreign_keys_of(regclass[]), tenancy.open_keys_of(regclass[])
 from public;
 grant execute on function
   tenancy.cannot_be_chosen(oid), tenancy.rekeyed(oid, name, boolean), tenancy.refounded(oid, name, name, boolean, boolean),
-  tenancy.foreign_keys_of(regclass[]), tenancy.open_keys_of(regclass[])
+  tenancy.comment_again(oid), tenancy.foreign_keys_of(regclass[]), tenancy.open_keys_of(regclass[])
 to pg_database_owner;

@@ -1,4 +1,4 @@
--- Putting the tenant into the keys: what the lists of keys say is run here.
+-- Puts the tenant into the keys that foreign_keys_of() and open_keys_of() list.
 
 -- Rows that point at another tenant's; both tables' own operators, which need not be in any search_path.
 create function tenancy.strangers_of(foreign_key oid, child_tenant name, parent_tenant name) returns text
@@ -30,9 +30,9 @@ declare
   relations regclass[] := array(select r from tenancy.with_children(child) r union select r from tenancy.with_children(parent) r);
   number bigint;
 begin
-  perform tenancy.run_unforced(relations, statement);
+  perform tenancy.run_on_rows(child, relations, statement);
 exception when foreign_key_violation then
-  number := tenancy.run_unforced(relations, strangers);
+  number := tenancy.run_on_rows(child, relations, strangers);
   raise exception using
     errcode = 'foreign_key_violation',
     message = format('%s rows of table %s refer to rows of another tenant in %s', number, child, parent),
@@ -84,7 +84,7 @@ begin
          where f.parent = key.relation and f.key_index = key.key_index
       loop
         referring := referring || jsonb_build_array(to_jsonb(foreign_key)
-          || jsonb_build_object('child_oid', foreign_key.child::oid, 'comment', obj_description(foreign_key.foreign_key, 'pg_constraint')));
+          || jsonb_build_object('child_oid', foreign_key.child::oid, 'comment', tenancy.comment_again(foreign_key.foreign_key)));
         execute format('alter table %s drop constraint %I', foreign_key.child, foreign_key.name);
       end loop;
       statement := tenancy.rekeyed(key.key_index, key.tenant_column, true);
@@ -96,7 +96,7 @@ begin
       continue;
     end;
     step := 'key led by the tenant';
-    perform tenancy.amend_note(relation, 'keys', to_jsonb(key.name));
+    perform tenancy.amend_note(relation, 'unique_keys', to_jsonb(key.name));
     return next;
     for foreign_key in
       select r.child_oid::regclass as child, r.name, r.clause, r.strangers, r.match_full, r.comment
@@ -104,8 +104,7 @@ begin
     loop
       relation := foreign_key.child;
       step := 'foreign key with the tenant';
-      statement := format('alter table %s %s', relation, foreign_key.clause)
-        || coalesce(format('; comment on constraint %I on %s is %L', foreign_key.name, relation, foreign_key.comment), '');
+      statement := format('alter table %s %s', relation, foreign_key.clause) || foreign_key.comment;
       perform tenancy.run_foreign_key(relation, key.relation, statement, foreign_key.strangers);
       perform tenancy.amend_note(relation, 'foreign_keys', jsonb_build_object('name', foreign_key.name, 'full', foreign_key.match_full));
       return next;
@@ -130,14 +129,14 @@ begin
         (select string_agg(quote_ident(a.attname), ', ' order by a.attname = foreign_key.parent_tenant desc, a.attnum)
            from pg_attribute a where a.attrelid = relation and a.attnum = any (referred)));
       execute statement;
-      perform tenancy.amend_note(relation, 'unique', to_jsonb(key_name));
+      perform tenancy.amend_note(relation, 'made_keys', to_jsonb(key_name));
       return next;
     end if;
     relation := foreign_key.child;
     step := 'foreign key with the tenant';
     statement := format('alter table %s drop constraint %I, %s', relation, foreign_key.name,
         tenancy.refounded(foreign_key.foreign_key, foreign_key.child_tenant, foreign_key.parent_tenant, false, true))
-      || coalesce(format('; comment on constraint %I on %s is %L', foreign_key.name, relation, obj_description(foreign_key.foreign_key, 'pg_constraint')), '');
+      || tenancy.comment_again(foreign_key.foreign_key);
     perform tenancy.run_foreign_key(relation, foreign_key.parent, statement,
       tenancy.strangers_of(foreign_key.foreign_key, foreign_key.child_tenant, foreign_key.parent_tenant));
     perform tenancy.amend_note(relation, 'foreign_keys', jsonb_build_object('name', foreign_key.name, 'full', foreign_key.match_full));

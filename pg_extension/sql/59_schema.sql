@@ -37,8 +37,8 @@ as $function$
          case
            when up.relation is not null then format('it is protected through its parent %s', up.relation)
            when p.relation is null and not exists (
-                  select from pg_attribute a where a.attrelid = c.oid and a.attname = tenant_column and a.attnum > 0 and not a.attisdropped)
-             then format('no column %I', tenant_column)
+                  select from pg_attribute a where a.attrelid = c.oid and a.attname = tables_of.tenant_column and a.attnum > 0 and not a.attisdropped)
+             then format('no column %I', tables_of.tenant_column)
          end
     from pg_class c
     left join tenancy.protection p on p.relation = c.oid
@@ -48,7 +48,7 @@ as $function$
         from pg_inherits i join pg_class pc on pc.oid = i.inhparent
        where i.inhrelid = c.oid
          and (c.relispartition or exists (
-               select from pg_attribute a where a.attrelid = i.inhparent and a.attname = tenant_column and a.attnum > 0 and not a.attisdropped))
+               select from pg_attribute a where a.attrelid = i.inhparent and a.attname = tables_of.tenant_column and a.attnum > 0 and not a.attisdropped))
        order by i.inhseqno limit 1) up on true
    where c.relnamespace = schema_name and c.relkind in ('r', 'p') and c.relpersistence <> 't'
      and (up.schema is null or up.schema <> schema_name)
@@ -96,6 +96,7 @@ begin
   end loop;
   if keys then
     trees := array(select r from unnest(tables) t, tenancy.with_children(t) r);
+    relation := null; -- errors from here name their tables themselves
     for relation, step, statement in select k.relation, k.step, k.statement from tenancy.make_keys(trees) k loop
       changed := changed or step not like 'left:%';
       return next;
@@ -144,8 +145,9 @@ begin
   perform tenancy.require_schema(schema_name);
   -- Partitions and children with the tables they belong to, wherever they are.
   trees := array(
-    select distinct t from tenancy.protection p join pg_class c on c.oid = p.relation, tenancy.with_children(p.relation) t
-     where c.relnamespace = schema_name and not p.is_child);
+    select t from tenancy.protection p join pg_class c on c.oid = p.relation, tenancy.with_children(p.relation) t
+     where c.relnamespace = schema_name and not p.is_child
+     group by t order by min(p.relation::text), t::text);
   for relation, step, statement in select u.relation, u.step, u.statement from tenancy.unprotect_relations(trees) u loop
     changed := changed or step not like 'left:%';
     return next;

@@ -71,7 +71,8 @@ create function tenancy.guard_options(relation regclass) returns jsonb
   set search_path = pg_catalog, pg_temp
 as $function$
   select coalesce(
-    (select tenancy.options_of(relation)),
+    (select tenancy.options_of(relation)
+            || case when exists (select from pg_policy p where p.polrelid = relation and p.polname = 'tenancy_wall_insert') then '{"shared": true}' else '{}' end::jsonb),
     (select jsonb_build_object(
        'kind', 'tenant',
        'column', tenancy.guard_column(relation),

@@ -1,11 +1,12 @@
-// Hints of the server's own errors that row security and rights raise: where to ask why.
+// A way out for two errors of the server's own that tenants meet most: refused by a policy, refused for a missing right.
 #pragma once
 
-#include "pg_prelude.hpp"
+struct ErrorData;
 
 namespace tenancy::hints {
 
-// Called while an error is reported, maybe because memory has run out: never raises, reads no catalog.
-void add(ErrorData *error) noexcept;
+// Gives the error a hint where it has none and a context is attached. Called while an ERROR is being reported: it asks no
+// catalog and must not raise another one.
+void complete(ErrorData *error);
 
 } // namespace tenancy::hints

@@ -1,0 +1,17 @@
+-- What only a superuser may do in the new database: install the extension, say who may come in.
+-- The other files are run by many_owner.
+
+create extension tenancy;
+
+grant tenancy_gateway to many_gateway;
+
+-- By default everybody may connect and make temporary tables. Here it is said by name.
+select format('revoke all on database %I from public', current_database()) \gexec
+select format('grant connect on database %I to many_owner, many_gateway', current_database()) \gexec
+
+-- Nothing of this demo lives in schema public, so nobody needs it.
+revoke all on schema public from public;
+
+-- What PostgreSQL lets everybody do by default and no tenant needs: temporary tables, notifications, signals, looking at the
+-- activity of others. `select * from tenancy.harden()` lists it with what each revoke stops and may break.
+select count(*) from tenancy.harden(apply => true);
