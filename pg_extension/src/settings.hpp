@@ -8,6 +8,8 @@ namespace tenancy::settings {
 
 void define();
 
+bool superuser_or_database_owner(Oid role);
+
 enum class MissingContext { error, empty };
 enum class Guard { off, warn, protect, refuse }; // in this order: the later, the stricter
 
@@ -16,8 +18,5 @@ bool seal();                         // tenancy.seal
 Guard guard();                       // tenancy.guard
 int session_lifetime_seconds();      // tenancy.session_lifetime
 int session_idle_seconds();          // tenancy.session_idle_timeout; 0 is no idle limit
-
-// Who may lower a safeguard of this database.
-bool superuser_or_database_owner(Oid role);
 
 } // namespace tenancy::settings
