@@ -24,7 +24,8 @@ select set_eq(
   $$values ('tenant_id'), ('tenant_bigint'), ('tenant_uuid'), ('user_id'), ('user_bigint'), ('user_uuid'),
            ('bypassing'), ('session_id'), ('whoami'), ('current_sign_in'),
            ('why'), ('why_write'), ('key_condition'), ('look_statement'), ('look_past_policies'), ('refusing_policies'), ('policy_reasons'),
-           ('missing_grants'), ('why_situation'), ('whose_row'), ('plain_defaults')$$,
+           ('missing_grants'), ('why_situation'), ('whose_row'), ('plain_defaults'),
+           ('guard_mode'), ('own_work'), ('guard_findings')$$, -- the guard asks as whoever runs DDL
   'everybody may call the readers, whoami and why with what it consists of, and no other function');
 
 select set_eq(

@@ -2,6 +2,7 @@
 
 #include "guard.hpp"
 #include "hints.hpp"
+#include "own_work.hpp"
 #include "seal.hpp"
 
 namespace tenancy::hooks {
@@ -61,6 +62,7 @@ void install()
     emit_log_hook = emit_log;
     next_post_parse_analyze = post_parse_analyze_hook;
     post_parse_analyze_hook = post_parse_analyze;
+    own_work::install();
 }
 
 } // namespace tenancy::hooks
