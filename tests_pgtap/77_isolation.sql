@@ -8,7 +8,7 @@ set local client_min_messages = warning;
 \ir setup/thirty_tables.sql
 \o
 
-select plan(62);
+select plan(64);
 
 create function tests.red(of_schema regnamespace) returns text[] language sql as
 $$ select coalesce(array_agg(regexp_replace(l, '^not ok \d+ - ', '')), '{}') from tenancy.isolation_tests(of_schema) l where l like 'not ok%' $$;
@@ -152,6 +152,13 @@ select is((select array_agg(l) from tenancy.isolation_tests('shop') l where l li
 select is((select count(*) from tenancy.isolation_tests('shop') l where l like 'not ok%' and l like '%patient \\# SKIP%'), 1::bigint, 'and its red line is red');
 alter table shop."patient # SKIP" force row level security;
 alter table shop."patient # SKIP" rename to patient;
+
+-- The guard does not stop the suite, nor mend what it takes away.
+set local tenancy.guard = refuse;
+select is(tests.red('shop'), '{}', 'the suite is green where the guard refuses');
+set local tenancy.guard = protect;
+select is(tests.red('shop'), '{}', 'and where it protects');
+set local tenancy.guard = off;
 
 -- ---------------------------------------------------------------- rows that are asked for
 create table depot.odd (code text not null check (md5(code) like 'abc%'), tenant_id bigint not null, primary key (tenant_id, code));
