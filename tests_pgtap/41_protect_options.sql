@@ -1,7 +1,7 @@
 -- Options of tenancy.protect(): rows of a user inside a tenant, rows for all, tables for reading; changing them; and the
 -- note of what was there before. The table's owner calls them; he is no superuser.
 
-select plan(82);
+select plan(88);
 select tests.open('owner', 'shop_owner');
 select tests.open('a', 'shop_gateway');
 select tests.tell('owner', 'create schema opts');
@@ -192,6 +192,20 @@ select pg_temp.make('alter table opts.noted enable row level security');
 select pg_temp.protect($$'opts.noted'$$);
 select pg_temp.make($$comment on policy tenancy_tenant on opts.noted is 'mine'$$);
 select matches((pg_temp.protect($$'opts.noted'$$))[1], '^left: the note', 'protect says that the note is gone');
+
+-- ---------------------------------------------------------------- rights that are narrowed afterwards
+select pg_temp.make('create table opts.narrow (id bigint generated always as identity primary key, tenant_id bigint, name text, api_key text)');
+create temporary table shape_narrow as select pg_temp.shape('opts.narrow') as shape;
+select pg_temp.protect($$'opts.narrow'$$);
+select pg_temp.make('revoke select on opts.narrow from tenancy_user; grant select (id, tenant_id, name) on opts.narrow to tenancy_user');
+select is(pg_temp.protect($$'opts.narrow'$$), array['nothing to do'], 'a right that was narrowed to columns stays narrow');
+select is(tests.sqlstate_as('a', 'ann', 'select name from opts.narrow'), '00000', 'a tenant reads the columns');
+select is(tests.sqlstate_as('a', 'ann', 'select api_key from opts.narrow'), '42501', 'and not the other one');
+select is((select array_agg(line) from tenancy.isolation_tests('opts') line where line ~ '^not ok.* opts.narrow:'), null, 'the isolation suite is green on it');
+select pg_temp.make('grant update (name) on opts.narrow to tenancy_user');
+select is(pg_temp.protect($$'opts.narrow', access => 'read'$$), array['rights'], 'a right to columns that the options do not give is taken');
+select pg_temp.unprotect('opts.narrow');
+select is(pg_temp.shape('opts.narrow'), shape, 'and unprotect leaves none of it') from shape_narrow;
 
 set client_min_messages = warning;
 drop schema opts cascade;

@@ -3,7 +3,7 @@
 
 \set QUIET 1
 set client_min_messages = warning;
-select plan(114);
+select plan(118);
 
 -- ---------------------------------------------------------------- the holes are real, and the mends close them
 drop schema if exists keys cascade;
@@ -66,6 +66,15 @@ select count(*) as done from tenancy.protect('keys.child') \gset
 select * from tests.rule_story('foreign_key_without_tenant', 'constraint "a ""key""" on keys.child',
   'alter table keys.child add constraint "a ""key""" foreign key (parent_id) references keys.parent');
 select is_empty($$select * from tests.findings('cascade_without_tenant')$$, 'one that changes nothing is no cascade');
+-- The advice of this one is for people: it is followed by hand.
+create table keys.lookup (id int primary key, name text);
+select is_empty($$select * from tests.findings('foreign_key_to_unprotected_table') f where f.object like '% on keys.%'$$, 'foreign_key_to_unprotected_table: silent between protected tables');
+alter table keys.child add lookup_id int constraint looked_up references keys.lookup;
+select is((select count(*) from tests.findings('foreign_key_to_unprotected_table', 'constraint looked_up on keys.child')), 1::bigint, 'foreign_key_to_unprotected_table: shows the hole');
+select is((select count(*) from tenancy.protect('keys.lookup', reference => true)) > 0, true, 'a reference table is protected');
+select is_empty($$select * from tests.findings('foreign_key_to_unprotected_table', 'constraint looked_up on keys.child')$$, 'foreign_key_to_unprotected_table: and silent then');
+alter table keys.child drop lookup_id;
+drop table keys.lookup;
 select * from tests.rule_story('cascade_without_tenant', 'constraint nulled on keys.child',
   'alter table keys.child add constraint nulled foreign key (other_id) references keys.parent on delete set null deferrable initially deferred');
 select is((select pg_get_constraintdef(k.oid) from pg_constraint k where k.conname = 'nulled'),

@@ -5,7 +5,7 @@ select tests.attach_as('ann') as attach_ann \gset
 
 begin;
 set local client_min_messages = warning;
-select plan(124);
+select plan(129);
 
 create function shop.outcome(statement text) returns text language plpgsql as
 $$
@@ -21,7 +21,7 @@ $$;
 select is_empty($$
   select c.rule, c.object from tenancy.check(array['view_without_security_invoker', 'writable_view_without_check_option_or_barrier', 'matview_readable',
       'foreign_table_readable', 'user_mapping_or_server_usable', 'rule_touches_protected_table', 'protected_table_published',
-      'unclassified_table_readable', 'secret_column_readable', 'pg_stats_ext_unfixed', 'large_objects_exist']::name[]) c$$,
+      'unclassified_table_readable', 'child_of_protected_table_readable', 'secret_column_readable', 'pg_stats_ext_unfixed', 'large_objects_exist']::name[]) c$$,
   'a protected schema with its directory views is clean');
 
 -- ---------------------------------------------------------------- view_without_security_invoker
@@ -208,6 +208,15 @@ set local client_min_messages = warning;
 -- ---------------------------------------------------------------- unclassified_table_readable
 create table shop.country (code text);
 select * from tests.rule_story('unclassified_table_readable', 'shop.country', 'grant select on shop.country to tenancy_user');
+grant select on shop.country to tenancy_user;
+select is((select count(*) from tenancy.protect('shop.country', reference => true)) > 0 and not exists (select from tests.findings('unclassified_table_readable', 'shop.country')),
+  true, 'a reference table is a class');
+-- A table that hangs on a protected one holds tenants' rows, whatever its columns are.
+create table shop.patient_extra (patient_id bigint primary key references shop.patient on delete cascade, extra text);
+select * from tests.rule_story('child_of_protected_table_readable', 'shop.patient_extra', 'grant select on shop.patient_extra to tenancy_user');
+grant select on shop.patient_extra to tenancy_user;
+select is_empty($$select * from tests.findings('unclassified_table_readable')$$, 'which is no question of a reference table');
+drop table shop.patient_extra;
 create table shop.setting (key text, value text);
 grant insert, update (value) on shop.setting to public;
 select is((select f.gain from tests.findings('unclassified_table_readable', 'shop.setting') f),

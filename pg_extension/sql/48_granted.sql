@@ -66,10 +66,17 @@ create function tenancy.missing_rights(relation regclass, options jsonb, is_chil
   set search_path = pg_catalog, pg_temp
 as $function$
 #variable_conflict use_column
+declare
+  -- Who narrows a right to columns after the table was protected means it: a secret column, for one. Before, it is taken.
+  narrowed name[] := array(select p.polname from pg_policy p where p.polrelid = relation and p.polname = any (tenancy.our_policies()));
 begin
   return query
     with role (role_name, has, wanted) as (
-      select r, tenancy.granted_on(relation, r),
+      select r,
+             array(select g from unnest(tenancy.granted_on(relation, r)) g
+                   union
+                   select c.privilege from tenancy.granted_on_columns(relation) c where c.role_name = r and narrowed <> '{}'
+                   order by 1),
              case when is_child
                   then array(select g from unnest(tenancy.granted_on(relation, r)) g where g = any (tenancy.wanted_rights(options, r)))
                   else tenancy.wanted_rights(options, r) end
@@ -78,7 +85,7 @@ begin
     select 'rights', format('revoke all on %s from %I', relation, role_name)
                      || case when wanted = '{}' then '' else format('; grant %s on %s to %I', array_to_string(wanted, ', '), relation, role_name) end
       from role
-     where has <> wanted or role_name in (select g.role_name from tenancy.granted_on_columns(relation) g)
+     where has <> wanted or narrowed = '{}' and role_name in (select g.role_name from tenancy.granted_on_columns(relation) g)
     union all
     select 'rights', case when w.may_draw then format('revoke all on sequence %1$s from %2$I; grant usage on sequence %1$s to %2$I', s.sequence, r.role_name)
                           else format('revoke all on sequence %s from %I', s.sequence, r.role_name) end
@@ -115,7 +122,7 @@ begin
         from tenancy.sequences_of(relation) s cross join unnest(array['tenancy_user', 'tenancy_admin']::name[]) r
        where jsonb_typeof(note -> 'sequences') = 'array'
     ), known as (
-      select n.target, n.role_name, n.has,
+      select n.kind, n.target, n.role_name, n.has,
              array(select x from unnest(n.rights) x where x !~ '\*\*' and (n.kind, rtrim(x, '*')) in (select w.kind, w.word from word w) order by x) as rights
         from noted n
     )
@@ -125,6 +132,7 @@ begin
                                                  case when x like '%*' then ' with grant option' else '' end), '') from unnest(k.rights) x), '')
       from known k
      where k.has <> k.rights
+        or k.kind = 'r' and k.role_name in (select g.role_name from tenancy.granted_on_columns(relation) g)
     union all
     select 'rights as they were',
            format('grant %s (%I) on %s to %I%s', rtrim(e ->> 'right', '*'), a.attname, relation, e ->> 'role',

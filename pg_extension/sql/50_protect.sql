@@ -144,6 +144,13 @@ begin
     return query select p.step, p.statement
       from tenancy.protect_relation(member, options, nullif(befores -> (member::oid)::text, 'null'), member <> table_name) p;
   end loop;
+  -- Not granted along: a schema holds more than this table.
+  return query
+    select 'left: tenancy_user and tenancy_admin do not reach the table without USAGE on its schema',
+           format('grant usage on schema %I to tenancy_user, tenancy_admin', n.nspname)
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.oid = table_name
+       and not (has_schema_privilege('tenancy_user', n.oid, 'usage') and has_schema_privilege('tenancy_admin', n.oid, 'usage'));
 end
 $function$;
 comment on function tenancy.protect_tree(regclass, jsonb) is 'internal: protects a table with its partitions and children';

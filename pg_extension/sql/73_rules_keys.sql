@@ -263,6 +263,24 @@ as $function$
     from tenancy.open_foreign_keys() f
 $function$;
 
+select tenancy.define_rule('foreign_key_to_unprotected_table', 'medium', 'a foreign key of rows that tenants write to a table without protection');
+create function tenancy.rule_foreign_key_to_unprotected_table() returns setof tenancy.finding
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select format('constraint %I on %s', k.conname, k.conrelid::regclass),
+         format('the error of a missing parent tells which rows of %s there are, whether tenants may read it or not, and a row can refer to one that belongs to another tenant',
+                k.confrelid::regclass),
+         tenancy.advice('protect the table that it refers to: with its tenant column, or with reference => true where all tenants may know its rows')
+    from pg_constraint k
+    join tenancy.tenant_relations() c on c.relation = k.conrelid
+   where k.contype = 'f' and k.conparentid = 0 and c.writable
+     and k.confrelid not in (select p.relation from tenancy.protection p)
+     -- The tenant itself: what it refers to is the table of tenants.
+     and k.conkey <> array[c.tenant_attnum]
+     and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = k.confrelid and d.deptype = 'e')
+$function$;
+
 select tenancy.define_rule('cascade_without_tenant', 'high', 'a foreign key that changes other tenants'' rows');
 create function tenancy.rule_cascade_without_tenant() returns setof tenancy.finding
   language sql stable

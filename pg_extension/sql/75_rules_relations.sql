@@ -316,8 +316,8 @@ as $function$
 $function$;
 
 -- ---------------------------------------------------------------- tables that nobody has thought about
-select tenancy.define_rule('unclassified_table_readable', 'medium', 'a table that tenants reach and that is neither protected nor a reference table');
-create function tenancy.rule_unclassified_table_readable() returns setof tenancy.finding
+-- Tables that attackers reach and that have neither a policy of ours nor the tenant column; belongs: they refer to a protected table.
+create function tenancy.unclassified_tables() returns table (relation regclass, belongs boolean, told text, mend text)
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $function$
@@ -335,18 +335,44 @@ as $function$
                                or a.attname in (select p.tenant_column from tenancy.protection p
                                                  where p.kind = 'tenant' and not p.registry)))
   )
-  select u.oid::regclass::text,
-         format('all tenants share its rows: %s', string_agg(r.told, '; ')),
-         -- No name in the comment: one with a line break in it would end the comment, and the rest be run.
-         format(E'-- When all tenants may read it; otherwise revoke the grants.\nselect tenancy.protect(%L, reference => true)', u.oid::regclass)
+  select u.oid::regclass,
+         exists (select from pg_constraint k join tenancy.protection p on p.relation = k.confrelid
+                  where k.conrelid = u.oid and k.contype = 'f' and p.kind = 'tenant'),
+         string_agg(r.told, '; '), string_agg(r.mend, '; ')
     from unclassified u
     join tenancy.reached_relation e on e.relation = u.oid and not e.filtered
     cross join lateral (
       select format('%s may %s%s', string_agg(distinct g.grantee_name, ', '),
                     string_agg(distinct lower(g.privilege), ', '),
-                    case when e.entry <> u.oid then format(' through %s', e.entry::regclass) end) as told
+                    case when e.entry <> u.oid then format(' through %s', e.entry::regclass) end) as told,
+             format('revoke all on %s from %s', e.entry::regclass, string_agg(distinct g.grantee_name, ', ')) as mend
         from tenancy.attacking_grant g where g.relation = e.entry) r
    group by u.oid
+$function$;
+comment on function tenancy.unclassified_tables() is 'internal: tables in an attacker''s reach that are neither protected nor reference tables, with the revokes that close them';
+revoke execute on function tenancy.unclassified_tables() from public;
+
+select tenancy.define_rule('child_of_protected_table_readable', 'critical', 'a table that refers to a protected table, and that tenants reach without protection');
+create function tenancy.rule_child_of_protected_table_readable() returns setof tenancy.finding
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select u.relation::text,
+         format('its rows belong to rows of tenants, and all tenants share them: %s', u.told),
+         -- No name in a comment: one with a line break in it would end the comment, and the rest be run.
+         E'-- Or give it the tenant column, filled from the table that it refers to, and call tenancy.protect().\n' || u.mend
+    from tenancy.unclassified_tables() u where u.belongs
+$function$;
+
+select tenancy.define_rule('unclassified_table_readable', 'medium', 'a table that tenants reach and that is neither protected nor a reference table');
+create function tenancy.rule_unclassified_table_readable() returns setof tenancy.finding
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select u.relation::text,
+         format('all tenants share its rows: %s', u.told),
+         E'-- Or, where all tenants may read every row of it: tenancy.protect(…, reference => true).\n' || u.mend
+    from tenancy.unclassified_tables() u where not u.belongs
 $function$;
 
 -- Names such as password_hash, apiKey, refresh_token; not password_changed_at, token_count or content_hash.

@@ -80,7 +80,9 @@ begin
              target, own ->> 'table', own ->> 'ctid'), null, false);
   return next tenancy.isolation_told(trial.code = '00000' and trial.rows = 1,
     format('%s: %s', name, case protected.kind when 'reference' then 'a tenant reads' else 'a tenant reads its own row' end),
-    array[format('%s rows, %s %s', trial.rows, trial.code, trial.message)]);
+    array_remove(array[format('%s rows, %s %s', trial.rows, trial.code, trial.message)]
+    || case when trial.message like 'permission denied for schema%' then
+         format('grant usage on schema %s to tenancy_user, tenancy_admin', (select c.relnamespace::regnamespace from pg_class c where c.oid = protected.relation)) end, null));
   if protected.kind <> 'tenant' then
     return;
   end if;
