@@ -131,7 +131,7 @@ select * from tests.rule_story('activity_views_readable', 'views: access statist
 
 select * from tests.rule_story('connect_to_other_databases', 'database ' || current_database(), format('grant connect on database %I to public', current_database()));
 select * from tests.rule_story('connect_to_other_databases', 'database postgres', 'grant connect on database postgres to public');
-revoke tenancy_gateway from app_login, shop_gateway;
+select format('revoke tenancy_gateway from %I', e.name) from tenancy.exposed_role e where e.can_login \gexec
 grant connect on database postgres to public;
 select is_empty($$select tests.findings('connect_to_other_databases', 'database postgres')$$, 'connect_to_other_databases: without an exposed login nobody is to be kept from there');
 grant tenancy_gateway to app_login, shop_gateway;

@@ -9,16 +9,6 @@ as $function$
 $function$;
 comment on function tenancy.advice(text) is 'internal: the mend of a finding that only a person can mend, as a comment of SQL on one line';
 
-create function tenancy.our_policy_names() returns name[]
-  language sql immutable parallel safe
-  set search_path = pg_catalog, pg_temp
-as $function$
-  select array['tenancy_tenant', 'tenancy_wall', 'tenancy_wall_insert', 'tenancy_wall_update', 'tenancy_wall_delete',
-               'tenancy_shared', 'tenancy_bypass', 'tenancy_bypass_wall', 'tenancy_reference']::name[]
-$function$;
-comment on function tenancy.our_policy_names() is
-  'internal: names of policies that tenancy.protect() makes; rule protection_not_intact sees to it that these are what they say';
-
 -- What the directory reads, through however many views.
 create view tenancy.directory_table as
   with recursive reads (relation) as (
@@ -130,8 +120,7 @@ $function$;
 comment on function tenancy.protect_again(regclass, name, name) is
   'internal: the call of tenancy.protect() that mends a protected table, or its topmost protected parent, with the options it has';
 
-revoke execute on function tenancy.advice(text), tenancy.our_policy_names(), tenancy.protect_first(regclass, name),
-  tenancy.protect_again(regclass, name, name)
+revoke execute on function tenancy.advice(text), tenancy.protect_first(regclass, name), tenancy.protect_again(regclass, name, name)
 from public;
 
 select tenancy.define_rule('rls_disabled_on_tenant_table', 'critical', 'a table with tenants'' rows that row security does not guard');
@@ -254,7 +243,7 @@ as $function$
            nullif(split_part(split_part(p.polqual::text, ':varattno ', 2), ' ', 1), '')::int2 as first_attnum,
            nullif(split_part(split_part(p.polqual::text, ':varattno ', 3), ' ', 1), '')::int2 as second_attnum
       from pg_policy p
-     where p.polname = any (tenancy.our_policy_names())
+     where p.polname = any (tenancy.our_policies())
   ), reader (type, tenant, account) as (
     values ('bigint'::regtype, 'tenancy.tenant_bigint()', 'tenancy.user_bigint()'),
            ('integer'::regtype, 'tenancy.tenant_bigint()', 'tenancy.user_bigint()'),
@@ -300,7 +289,7 @@ as $function$
         ('tenancy_tenant'::name, '*'::"char", true, 'public'::name, c.own, c.own, true),
         ('tenancy_wall', '*', false, 'tenancy_user', c.own, c.own, not s.is_shared),
         ('tenancy_shared', 'r', true, 'public', s.shared_rows, null, s.is_shared),
-        ('tenancy_wall', 'r', false, 'tenancy_user', '(' || s.shared_rows || ' OR ' || c.own || ')', null, s.is_shared),
+        ('tenancy_wall', 'r', false, 'tenancy_user', '(' || c.own || ' OR ' || s.shared_rows || ')', null, s.is_shared),
         ('tenancy_wall_insert', 'a', false, 'tenancy_user', null, c.own, s.is_shared),
         ('tenancy_wall_update', 'w', false, 'tenancy_user', c.own, c.own, s.is_shared),
         ('tenancy_wall_delete', 'd', false, 'tenancy_user', c.own, null, s.is_shared),

@@ -45,7 +45,7 @@ create view tenancy.foreign_policy as
     cross join lateral (select pg_catalog.format('policy "%s" on %s', p.polname, p.polrelid::pg_catalog.regclass) as object,
                                pg_catalog.format('drop policy %I on %s', p.polname, p.polrelid::pg_catalog.regclass) as drop) w
     left join tenant_table t on t.relation = p.polrelid
-   where p.polname <> all (tenancy.our_policy_names())
+   where p.polname <> all (tenancy.our_policies())
      and not exists (select from pg_catalog.pg_depend d
                       where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype = 'e');
 comment on view tenancy.foreign_policy is
@@ -181,7 +181,7 @@ as $function$
     from tenancy.tenant_table t
     join pg_attribute a on a.attrelid = t.relation and a.attname = t.tenant_column
    where t.relrowsecurity and not t.protected and not t.is_child
-     and exists (select from pg_policy p where p.polrelid = t.relation and p.polname <> all (tenancy.our_policy_names()))
+     and exists (select from pg_policy p where p.polrelid = t.relation and p.polname <> all (tenancy.our_policies()))
      and not exists (select from pg_policy p
                       where p.polrelid = t.relation and not p.polpermissive and p.polcmd = '*'
                         and (0 = any (p.polroles) or (select r.oid from pg_roles r where r.rolname = 'tenancy_user') = any (p.polroles))
