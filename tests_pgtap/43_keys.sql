@@ -1,7 +1,7 @@
 -- keys => true: a child cannot point at another tenant's parent, a unique key tells nothing of other tenants, and
 -- unprotect takes the tenant out of the keys again. The tables' owner calls it; he is no superuser.
 
-select plan(48);
+select plan(51);
 select tests.open('owner', 'shop_owner');
 select tests.open('a', 'shop_gateway');
 select tests.tell('owner', 'create schema keys');
@@ -64,6 +64,13 @@ select ok(pg_temp.steps($$protect('keys.customer', keys => true)$$) @> array['ke
 select is((select count(*) from pg_index where indrelid = 'keys.customer'::regclass), 2::bigint, 'and no index is made beside the keys');
 select pg_temp.steps($$unprotect_all('keys')$$);
 select is(pg_temp.shape(), shape, 'unprotect_all goes back from there') from shape_before;
+
+-- Table by table, the child first.
+select pg_temp.steps($$protect_all('keys', keys => true)$$);
+select ok('left: foreign key invoice_customer_id_fkey keeps the tenant, because the key of keys.customer does' = any (pg_temp.steps($$unprotect('keys.invoice')$$)),
+  'a child cannot lose the tenant before its parent does');
+select ok(pg_temp.steps($$unprotect('keys.customer')$$) @> array['key as it was', 'foreign key as it was'], 'the parent takes the child''s key along');
+select is(pg_temp.shape(), shape, 'and again all is as it was') from shape_before;
 
 -- ---------------------------------------------------------------- rows that point at another tenant's
 select pg_temp.make('insert into keys.invoice (tenant_id, customer_id) select 1, 2 from generate_series(1, 3)');

@@ -1,6 +1,6 @@
 -- protect_all() and unprotect_all(): a schema in one call, nothing half done; and partitions and children that come later.
 
-select plan(41);
+select plan(46);
 select tests.open('owner', 'shop_owner');
 select tests.open('a', 'shop_gateway');
 select tests.tell('owner', 'create schema town');
@@ -114,7 +114,37 @@ select is(tests.sqlstate_of('owner', $$select step from tenancy.protect_like_par
 select pg_temp.make($$select count(*) from tenancy.protect('town.house', owner_column => 'id', shared => false)$$);
 select is((select owner_column::text from tenancy.protection where relation = 'town.child'::regclass), 'id', 'options come down to children');
 
+-- ---------------------------------------------------------------- trees of several owners, protected by a superuser
+create schema mixed;
+grant usage, create on schema mixed to shop_owner, shop_reporting;
+create table mixed.base (id int, tenant_id bigint);
+create table mixed.derived () inherits (mixed.base);
+create table mixed.log (id int, tenant_id bigint) partition by range (id);
+create table mixed.log_1 partition of mixed.log for values from (0) to (10);
+alter table mixed.base owner to shop_owner;
+alter table mixed.derived owner to shop_reporting;
+alter table mixed.log owner to shop_owner;
+alter table mixed.log_1 owner to shop_reporting;
+insert into mixed.derived values (1, null), (2, null);
+create function pg_temp.outcome(statement text, out code text, out message text, out hint text) language plpgsql as
+$$
+begin
+  execute statement;
+  code := '00000';
+exception when others then
+  get stacked diagnostics code = returned_sqlstate, message = message_text, hint = pg_exception_hint;
+end
+$$;
+select is(message, 'column tenant_id of table mixed.base holds NULL in 2 rows', 'rows of a child of another owner are counted') from pg_temp.outcome($$select count(*) from tenancy.protect_all('mixed')$$);
+delete from mixed.derived;
+create temporary table mixed as select * from pg_temp.outcome($$select count(*) from tenancy.protect_all('mixed')$$);
+select is(code || ' ' || hint, '55000 alter table mixed.log_1 owner to shop_owner', 'a partition of another owner is named, with the way out') from mixed;
+select lives_ok(hint, 'which runs as it stands') from mixed;
+select lives_ok($$select count(*) from tenancy.protect_all('mixed')$$, 'then the tree is protected');
+select is((select count(*) from tenancy.protection where relation::text like 'mixed.%'), 4::bigint, 'every part of it');
+
 set client_min_messages = warning;
+drop schema mixed cascade;
 drop schema town cascade;
 drop schema elsewhere cascade;
 select * from finish();

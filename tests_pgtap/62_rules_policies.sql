@@ -17,7 +17,7 @@ select tests.close('gateway');
 drop table shop.bill;
 
 begin;
-select plan(126);
+select plan(127);
 select isnt(:'seen_before'::text, '0', 'a setting in place of the context shows ann the rows of whomever she names');
 select is(:'seen_after'::text, '0', 'until the mend of policy_reads_setting has run');
 
@@ -173,7 +173,15 @@ rollback to called;
 
 select * from tests.rule_story('policy_function_replaceable', 'function shop.mine(bigint)', 'alter function shop.mine(bigint) owner to shop_reporting');
 select * from tests.rule_story('policy_function_replaceable', 'function shop.mine(bigint)', 'grant create on schema shop to public, tenancy_user; alter function shop.same(bigint, bigint) owner to shop_owner');
-select * from tests.rule_story('policy_function_replaceable', 'function shop.mine(bigint)', 'grant shop_reporting to shop_gateway; alter function shop.mine(bigint) owner to shop_reporting');
+select * from tests.rule_story('policy_function_replaceable', 'function shop.mine(bigint)', 'grant shop_reporting to shop_gateway; grant create on schema shop to shop_reporting; alter function shop.mine(bigint) owner to shop_reporting');
+alter function shop.mine(bigint) security definer;
+alter function shop.mine(bigint) owner to shop_reporting;
+alter table shop.task owner to postgres;
+select alike((select f.mend from tests.findings('policy_function_replaceable', 'function shop.mine(bigint)') f), '-- %',
+             'no mend makes a SECURITY DEFINER function a superuser''s');
+alter function shop.mine(bigint) security invoker;
+alter function shop.mine(bigint) owner to shop_owner;
+alter table shop.task owner to shop_owner;
 grant create on schema shop to shop_stranger;
 select is_empty($$select object from tests.findings('policy_function_replaceable')$$, 'policy_function_replaceable: silent at roles that no attacker becomes');
 rollback to called;

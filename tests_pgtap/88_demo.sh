@@ -1,14 +1,18 @@
 #!/usr/bin/env bash
 #
-# The demo databases, loaded as setup.sh loads them: tenancy.check() prints nothing, and the isolation tests pass.
+# The demo databases, loaded as setup.sh loads them, into a cluster of this test's own: tenancy.check() prints nothing, and
+# the isolation tests pass.
 
 set -u
 # shellcheck source=setup/tap.sh
 source "$(dirname "${BASH_SOURCE[0]}")/setup/tap.sh"
 
-database=demo_of_test
+# shellcheck source=setup/cluster.sh
+source "$(dirname "${BASH_SOURCE[0]}")/setup/cluster.sh"
+start_cluster "-c shared_preload_libraries=tenancy" || give_up "the cluster did not start"
+
+database=demo
 psql_quiet=(psql -X -q -A -t -v ON_ERROR_STOP=1)
-at_end drop_demo
 drop_demo() { PGDATABASE=postgres "${psql_quiet[@]}" -c "set client_min_messages = warning" -c "drop database if exists $database with (force)"; }
 
 load_demo() { # FOLDER
@@ -36,7 +40,7 @@ for folder in "$(dirname "${BASH_SOURCE[0]}")"/../sql/*/; do
     # The check can fail: one thing taken away, and it speaks.
     quiet_psql -c 'alter table app.patients no force row level security' >/dev/null
     is "$(quiet_psql -c 'select rule from tenancy.check()')" rls_not_forced "$name: with FORCE gone it prints one finding"
-    PGDATABASE=postgres
+    export PGDATABASE=postgres
 done
 
 finish

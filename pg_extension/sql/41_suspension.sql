@@ -50,6 +50,7 @@ create function tenancy.suspend(tenant text, reason text) returns boolean
 as $function$
 declare
   known text;
+  is_new boolean;
 begin
   perform tenancy.require_operator('suspend a tenant');
   if tenant is null or reason is null then
@@ -74,7 +75,11 @@ begin
   end if;
   insert into tenancy.suspension as s (tenant_id, reason) values (known, suspend.reason)
   on conflict (tenant_id) do nothing;
-  return found;
+  is_new := found;
+  if is_new then
+    perform tenancy.audit('suspend', null, known, reason, null);
+  end if;
+  return is_new;
 end
 $function$;
 comment on function tenancy.suspend(text, text) is
@@ -84,6 +89,8 @@ create function tenancy.resume(tenant text) returns boolean
   language plpgsql volatile parallel unsafe
   security definer set search_path = pg_catalog, pg_temp
 as $function$
+declare
+  resumed text;
 begin
   perform tenancy.require_operator('resume a tenant');
   if tenant is null then
@@ -92,11 +99,15 @@ begin
       message = 'a tenant is needed to resume one';
   end if;
   -- As it is written in the view of suspensions, or as the directory would spell it: its members may have gone meanwhile.
-  delete from tenancy.suspension s where s.tenant_id = tenant;
-  if not found and octet_length(tenant) <= 255 then
-    delete from tenancy.suspension s where s.tenant_id = tenancy.known_tenant(tenant);
+  delete from tenancy.suspension s where s.tenant_id = tenant returning s.tenant_id into resumed;
+  if resumed is null and octet_length(tenant) <= 255 then
+    delete from tenancy.suspension s where s.tenant_id = tenancy.known_tenant(tenant) returning s.tenant_id into resumed;
   end if;
-  return found;
+  if resumed is null then
+    return false;
+  end if;
+  perform tenancy.audit('resume', null, resumed, null, null);
+  return true;
 end
 $function$;
 comment on function tenancy.resume(text) is 'lets the users of a suspended tenant work again; false when it was not suspended';

@@ -88,6 +88,7 @@ begin
      -- Who could choose the tenant without signing in again is as good as in it.
      and (known_tenant is null or s.tenant_id = known_tenant or s.user_id = any (members));
   get diagnostics ended = row_count;
+  perform tenancy.audit('revoke_all', null, known_tenant, null, jsonb_build_object('of_user', known_user, 'ended', ended));
   return ended;
 end
 $function$;
@@ -106,6 +107,7 @@ begin
      set revoked_at = clock_timestamp()
    where s.revoked_at is null and s.expires_at > clock_timestamp();
   get diagnostics ended = row_count;
+  perform tenancy.audit('rotate_secrets', null, null, null, jsonb_build_object('ended', ended));
   raise notice using
     message = format('%s sessions have ended; everybody signs in again', ended),
     hint = 'Keys of trusted issuers and passwords are their owners'': renew a key at its issuer and trust the new one, change passwords in the application.';

@@ -36,6 +36,8 @@ create function tenancy.run_step(relation regclass, step text, statement text) r
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
+  tree regclass[];
+  member regclass;
   empty_column name;
   nulls bigint;
 begin
@@ -43,13 +45,31 @@ begin
     execute statement;
     return;
   end if;
+  select a.attname into strict empty_column
+    from pg_attribute a
+   where a.attrelid = relation and statement = format('alter table %s alter column %I set not null', relation, a.attname);
+  tree := array(select r from tenancy.with_children(relation) with ordinality as t (r, depth) order by depth desc);
+  select c.oid into member
+    from pg_class c join pg_class root on root.oid = relation
+   where c.oid = any (tree) and c.relispartition and c.relowner <> root.relowner limit 1;
+  if found then
+    raise exception using
+      errcode = 'object_not_in_prerequisite_state',
+      message = format('partition %s belongs to another role than %s', member, relation),
+      hint = format('alter table %s owner to %I', member, (select pg_get_userbyid(c.relowner) from pg_class c where c.oid = relation));
+  end if;
   begin
-    perform tenancy.run_as_owner(relation, statement); -- no policy keeps rows from ALTER TABLE
+    -- From the leaves up, each as its own owner: a child may be somebody else's. No policy keeps rows from ALTER TABLE.
+    foreach member in array tree loop
+      if exists (select from pg_attribute a where a.attrelid = member and a.attname = empty_column and not a.attnotnull) then
+        perform tenancy.run_as_owner(member, format('alter table only %s alter column %I set not null', member, empty_column));
+      end if;
+    end loop;
     return;
   exception when not_null_violation then
-    get stacked diagnostics empty_column = column_name;
+    null; -- counted below
   end;
-  nulls := tenancy.run_on_rows(relation, array(select r from tenancy.with_children(relation) r), format('select count(*) from %s where %I is null', relation, empty_column));
+  nulls := tenancy.run_on_rows(relation, tree, format('select count(*) from %s where %I is null', relation, empty_column));
   raise exception using
     errcode = 'not_null_violation',
     message = format('column %I of table %s holds NULL in %s rows', empty_column, relation, nulls),
@@ -233,10 +253,8 @@ begin
   return query select k.relation, k.step, k.statement from tenancy.unmake_keys(guarded) k;
   foreach relation in array guarded loop
     for step, statement in select b.step, b.statement from tenancy.way_back(relation) b loop
-      if step = 'not null' then
-        perform tenancy.run_as_owner(relation, statement);
-      elsif step not like 'left:%' then
-        execute statement;
+      if step not like 'left:%' then
+        perform tenancy.run_step(relation, step, statement);
       end if;
       return next;
     end loop;

@@ -24,11 +24,13 @@ create view tenancy.protection as
     from pg_catalog.pg_policy p
     join pg_catalog.pg_class c on c.oid = p.polrelid
     -- The stored tree rather than pg_get_expr(), which costs ten times as much: the first column in it is the tenant's,
-    -- the second the owner's.
-    left join pg_catalog.pg_attribute a
-      on a.attrelid = c.oid and a.attnum = pg_catalog.substring(p.polqual::pg_catalog.text, ':varattno (\d+)')::pg_catalog.int2
-    left join pg_catalog.pg_attribute o
-      on o.attrelid = c.oid and o.attnum = pg_catalog.substring(p.polqual::pg_catalog.text, ':varattno \d+ .*:varattno (\d+)')::pg_catalog.int2
+    -- the second the owner's. OFFSET 0: once for each policy, not once for each column of its table.
+    cross join lateral (
+      select pg_catalog.substring(p.polqual::pg_catalog.text, ':varattno (\d+)')::pg_catalog.int2 as tenant,
+             pg_catalog.substring(p.polqual::pg_catalog.text, ':varattno \d+ .*:varattno (\d+)')::pg_catalog.int2 as owner
+      offset 0) v
+    left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = v.tenant
+    left join pg_catalog.pg_attribute o on o.attrelid = c.oid and o.attnum = v.owner
    where p.polname in ('tenancy_tenant', 'tenancy_reference');
 comment on view tenancy.protection is 'internal: relations that tenancy.protect() covers, with their columns and options; read from the policies';
 comment on column tenancy.protection.relation is 'the table, partition or child';

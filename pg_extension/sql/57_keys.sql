@@ -212,7 +212,7 @@ begin
      where tenancy.tenants_write(p.relation)
        and not p.tenant_attnum = any ((i.indkey::int2[])[0:i.indnkeyatts - 1])
        and not exists (select from pg_inherits h where h.inhrelid = i.indexrelid)
-       and not tenancy.cannot_be_chosen(i.indexrelid)
+       and (i.indisexclusion or not tenancy.cannot_be_chosen(i.indexrelid))
      order by p.relation::text, i.indisprimary desc, ic.relname;
 end
 $function$;

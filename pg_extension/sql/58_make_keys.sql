@@ -1,4 +1,4 @@
--- Putting the tenant into the keys: what the lists of keys say is run here.
+-- Puts the tenant into the keys that foreign_keys_of() and open_keys_of() list.
 
 -- Rows that point at another tenant's; both tables' own operators, which need not be in any search_path.
 create function tenancy.strangers_of(foreign_key oid, child_tenant name, parent_tenant name) returns text

@@ -1,6 +1,29 @@
 -- The way back from keys with the tenant. The notes name the keys that were changed; whether such a key is there, and of
 -- the form that protect() gave it, the catalog says.
 
+-- Foreign keys of children that are no longer protected, which could not lose the tenant before this parent's key does. Of
+-- the same owner only: the note is the parent's owner's to write, the key is the child's.
+create function tenancy.left_foreign_keys_of(parent regclass)
+  returns table (foreign_key oid, child_tenant name, match_full boolean)
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+#variable_conflict use_column
+begin
+  return query
+    select k.oid, a.attname, coalesce(e -> 'full' = 'true', false)
+      from tenancy.protection_of(parent) p
+      join tenancy.noted_list(tenancy.protection_note(p.relation), 'left_keys') e on true
+      join pg_constraint k on k.contype = 'f' and k.confrelid = p.relation and k.conparentid = 0
+       and k.conname = e ->> 'name' and k.conrelid::regclass::text = e ->> 'table'
+      join pg_class c on c.oid = k.conrelid and c.relowner = p.relowner
+      cross join unnest(k.conkey, k.confkey) as u (child, parent)
+      join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.child
+     where u.parent = p.tenant_attnum and cardinality(k.conkey) > 1;
+end
+$function$;
+comment on function tenancy.left_foreign_keys_of(regclass) is 'internal: foreign keys to a table that kept the tenant when their own table lost its protection';
+
 -- Unique keys of before, and whether each can be again: a foreign key of somebody's own may refer to it now.
 create function tenancy.changed_keys_of(relations regclass[])
   returns table (key_index oid, name name, relation regclass, tenant_column name, columns int2[], obstacle text)
@@ -15,6 +38,7 @@ begin
               from pg_constraint k
              where k.contype = 'f' and k.confrelid = p.relation and k.conindid = i.indexrelid and k.conparentid = 0
                and not exists (select from tenancy.noted_list(tenancy.protection_note(k.conrelid), 'foreign_keys') e where e ->> 'name' = k.conname)
+               and not exists (select from tenancy.left_foreign_keys_of(p.relation) l where l.foreign_key = k.oid)
              order by 1 limit 1)
       from (select distinct u as r from unnest(relations) u) d
       join lateral tenancy.protection_of(d.r) p on true
@@ -29,25 +53,34 @@ $function$;
 comment on function tenancy.changed_keys_of(regclass[]) is 'internal: unique keys of some tables that tenancy.protect() put the tenant into';
 
 create function tenancy.changed_foreign_keys_of(relations regclass[])
-  returns table (foreign_key oid, name name, child regclass, parent regclass, clause text, can_be_again boolean)
+  returns table (foreign_key oid, name name, child regclass, parent regclass, match_full boolean, clause text, can_be_again boolean)
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $function$
 #variable_conflict use_column
 begin
   return query
-    with changed as materialized (select k.* from tenancy.changed_keys_of(relations) k where k.obstacle is null)
-    select f.foreign_key, f.name, f.child, f.parent,
-           tenancy.refounded(f.foreign_key, f.child_tenant, f.parent_tenant, coalesce(e -> 'full' = 'true', false), false),
-           tenancy.has_unique(f.parent, referred.columns)
-           or exists (select from changed c where c.relation = f.parent
-                         and array(select unnest(c.columns) order by 1) = array(select unnest(referred.columns) order by 1))
-      from tenancy.foreign_keys_of(relations) f
-      join tenancy.noted_list(tenancy.protection_note(f.child), 'foreign_keys') e on e ->> 'name' = f.name
-      cross join lateral (
-        select array(select a.attnum from pg_constraint k join pg_attribute a on a.attrelid = k.confrelid and a.attnum = any (k.confkey)
-                      where k.oid = f.foreign_key and a.attname <> f.parent_tenant) as columns) referred
-     where f.has_tenant and referred.columns <> '{}';
+    with changed as materialized (
+      select k.relation, array(select unnest(k.columns) order by 1) as columns from tenancy.changed_keys_of(relations) k where k.obstacle is null
+    ), noted as (
+      select f.foreign_key, f.child_tenant, coalesce(e -> 'full' = 'true', false) as match_full
+        from tenancy.foreign_keys_of(relations) f
+        join tenancy.noted_list(tenancy.protection_note(f.child), 'foreign_keys') e on e ->> 'name' = f.name
+       where f.has_tenant
+      union
+      select l.foreign_key, l.child_tenant, l.match_full
+        from (select distinct u as r from unnest(relations) u) d, tenancy.left_foreign_keys_of(d.r) l
+    )
+    select k.oid, k.conname, k.conrelid::regclass, k.confrelid::regclass, n.match_full,
+           tenancy.refounded(k.oid, n.child_tenant, p.tenant_column, n.match_full, false),
+           tenancy.has_unique(p.relation, referred.columns)
+           or exists (select from changed c where c.relation = p.relation and c.columns = array(select unnest(referred.columns) order by 1))
+      from noted n
+      join pg_constraint k on k.oid = n.foreign_key
+      join lateral tenancy.protection_of(k.confrelid) p on true
+      cross join lateral (select array_remove(k.confkey, p.tenant_attnum) as columns) referred
+     where referred.columns <> '{}'
+     order by k.conrelid::regclass::text, k.conname;
 end
 $function$;
 comment on function tenancy.changed_foreign_keys_of(regclass[]) is 'internal: foreign keys of and to some tables that tenancy.protect() put the tenant into';
@@ -84,6 +117,8 @@ begin
     if not foreign_key.can_be_again then
       step := format('left: foreign key %I keeps the tenant, because the key of %s does', foreign_key.name, foreign_key.parent);
       statement := null;
+      perform tenancy.amend_note(foreign_key.parent, 'left_keys', jsonb_build_object(
+        'table', foreign_key.child, 'name', foreign_key.name, 'full', foreign_key.match_full));
       return next;
       continue;
     end if;
@@ -144,10 +179,10 @@ $function$;
 comment on function tenancy.unmake_keys(regclass[]) is 'internal: takes the tenant out of the keys that tenancy.protect() put it into; tells what it left, and why';
 
 revoke execute on function
-  tenancy.changed_keys_of(regclass[]), tenancy.changed_foreign_keys_of(regclass[]), tenancy.unused_keys_of(regclass[]),
+  tenancy.left_foreign_keys_of(regclass), tenancy.changed_keys_of(regclass[]), tenancy.changed_foreign_keys_of(regclass[]), tenancy.unused_keys_of(regclass[]),
   tenancy.unmake_keys(regclass[])
 from public;
 grant execute on function
-  tenancy.changed_keys_of(regclass[]), tenancy.changed_foreign_keys_of(regclass[]), tenancy.unused_keys_of(regclass[]),
+  tenancy.left_foreign_keys_of(regclass), tenancy.changed_keys_of(regclass[]), tenancy.changed_foreign_keys_of(regclass[]), tenancy.unused_keys_of(regclass[]),
   tenancy.unmake_keys(regclass[])
 to pg_database_owner;

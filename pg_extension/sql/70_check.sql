@@ -47,6 +47,7 @@ create function tenancy.check(rules name[] default null)
   returns table (severity text, rule name, object text, gain text, mend text, accepted text)
   language plpgsql stable
   security definer set search_path = pg_catalog, pg_temp
+  set jit = off -- many large queries of a moment each: compiling them costs more than running them
 as $function$
 declare
   unrecognized name;

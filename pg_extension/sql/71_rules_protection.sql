@@ -9,16 +9,6 @@ as $function$
 $function$;
 comment on function tenancy.advice(text) is 'internal: the mend of a finding that only a person can mend, as a comment of SQL on one line';
 
-create function tenancy.our_policy_names() returns name[]
-  language sql immutable parallel safe
-  set search_path = pg_catalog, pg_temp
-as $function$
-  select array['tenancy_tenant', 'tenancy_wall', 'tenancy_wall_insert', 'tenancy_wall_update', 'tenancy_wall_delete',
-               'tenancy_shared', 'tenancy_bypass', 'tenancy_bypass_wall', 'tenancy_reference']::name[]
-$function$;
-comment on function tenancy.our_policy_names() is
-  'internal: names of policies that tenancy.protect() makes; rule protection_not_intact sees to it that these are what they say';
-
 -- What the directory reads, through however many views.
 create view tenancy.directory_table as
   with recursive reads (relation) as (
@@ -74,20 +64,25 @@ revoke all on tenancy.tenant_table from public;
 
 -- The first call for a table that is not protected. Who could not write before cannot write after.
 create function tenancy.protect_first(relation regclass, tenant_column name) returns text
-  language sql stable
+  language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $function$
-  select case when tenancy.reader_for(a.atttypid) is null
-              then tenancy.advice(format('make column %I of %s bigint, integer, uuid or text, then call tenancy.protect()', a.attname, a.attrelid::regclass))
-              else format('select step from tenancy.protect(%L, %L%s)', a.attrelid::regclass, a.attname,
-                          case when exists (select from tenancy.directory_table d where d.relation = a.attrelid)
-                                 or g.has_rights and not g.writes
-                               then ', access => ''read''' end) end
-    from pg_attribute a
-    join pg_class c on c.oid = a.attrelid
-    cross join lateral (select count(*) > 0 as has_rights, bool_or(x.privilege_type in ('INSERT', 'UPDATE', 'DELETE')) as writes
-                          from aclexplode(c.relacl) x join pg_roles r on r.oid = x.grantee where r.rolname = 'tenancy_user') g
-   where a.attrelid = protect_first.relation and a.attname = protect_first.tenant_column
+declare
+  type oid := (select a.atttypid from pg_attribute a where a.attrelid = relation and a.attname = tenant_column);
+  privileges text[];
+begin
+  if tenant_column is null then
+    return null;
+  elsif tenancy.reader_for(type) is null then
+    return tenancy.advice(format('make column %I of %s bigint, integer, uuid or text, then call tenancy.protect()', tenant_column, relation));
+  end if;
+  select array_agg(g.privilege_type) into privileges
+    from pg_class c cross join aclexplode(c.relacl) g join pg_roles r on r.oid = g.grantee
+   where c.oid = relation and r.rolname = 'tenancy_user';
+  return format('select step from tenancy.protect(%L, %L%s)', relation, tenant_column,
+    case when not privileges && array['INSERT', 'UPDATE', 'DELETE'] or exists (select from tenancy.directory_table d where d.relation = protect_first.relation)
+         then ', access => ' || quote_literal('read') end);
+end
 $function$;
 comment on function tenancy.protect_first(regclass, name) is 'internal: the call of tenancy.protect() that mends a table that is not protected yet';
 
@@ -125,8 +120,7 @@ $function$;
 comment on function tenancy.protect_again(regclass, name, name) is
   'internal: the call of tenancy.protect() that mends a protected table, or its topmost protected parent, with the options it has';
 
-revoke execute on function tenancy.advice(text), tenancy.our_policy_names(), tenancy.protect_first(regclass, name),
-  tenancy.protect_again(regclass, name, name)
+revoke execute on function tenancy.advice(text), tenancy.protect_first(regclass, name), tenancy.protect_again(regclass, name, name)
 from public;
 
 select tenancy.define_rule('rls_disabled_on_tenant_table', 'critical', 'a table with tenants'' rows that row security does not guard');
@@ -249,7 +243,7 @@ as $function$
            nullif(split_part(split_part(p.polqual::text, ':varattno ', 2), ' ', 1), '')::int2 as first_attnum,
            nullif(split_part(split_part(p.polqual::text, ':varattno ', 3), ' ', 1), '')::int2 as second_attnum
       from pg_policy p
-     where p.polname = any (tenancy.our_policy_names())
+     where p.polname = any (tenancy.our_policies())
   ), reader (type, tenant, account) as (
     values ('bigint'::regtype, 'tenancy.tenant_bigint()', 'tenancy.user_bigint()'),
            ('integer'::regtype, 'tenancy.tenant_bigint()', 'tenancy.user_bigint()'),
@@ -295,7 +289,7 @@ as $function$
         ('tenancy_tenant'::name, '*'::"char", true, 'public'::name, c.own, c.own, true),
         ('tenancy_wall', '*', false, 'tenancy_user', c.own, c.own, not s.is_shared),
         ('tenancy_shared', 'r', true, 'public', s.shared_rows, null, s.is_shared),
-        ('tenancy_wall', 'r', false, 'tenancy_user', '(' || s.shared_rows || ' OR ' || c.own || ')', null, s.is_shared),
+        ('tenancy_wall', 'r', false, 'tenancy_user', '(' || c.own || ' OR ' || s.shared_rows || ')', null, s.is_shared),
         ('tenancy_wall_insert', 'a', false, 'tenancy_user', null, c.own, s.is_shared),
         ('tenancy_wall_update', 'w', false, 'tenancy_user', c.own, c.own, s.is_shared),
         ('tenancy_wall_delete', 'd', false, 'tenancy_user', c.own, null, s.is_shared),

@@ -1,61 +1,71 @@
 -- Rules: policies that somebody else has written, and the functions they call. Whether the policies of tenancy.protect() are
 -- what their names say is rule protection_not_intact's; here their names are left out.
 
+-- What to do with a policy or several of one table. A protected table needs no permissive one beside its own; another one
+-- wants to be protected in their place. Dropping a restrictive one could open more than it closes.
+create function tenancy.replace_policies(relation regclass, tenant_column name, protected boolean, permissive boolean, objects text, drops text)
+  returns text
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  call text;
+begin
+  if protected and permissive then
+    return drops;
+  elsif protected or tenant_column is null and not permissive then
+    return tenancy.advice(format('write %s with columns and constants alone', objects));
+  elsif tenant_column is null then
+    return tenancy.advice(format('%s; select step from tenancy.protect(%L, ''the column of the tenant'')', drops, relation));
+  end if;
+  call := tenancy.protect_first(relation, tenant_column);
+  return case when call like '--%' then call else drops || '; ' || call end;
+end
+$function$;
+comment on function tenancy.replace_policies(regclass, name, boolean, boolean, text, text) is
+  'internal: the statement that replaces policies of a table by those of tenancy.protect(), or a comment where a person must decide';
+
 create view tenancy.foreign_policy as
-  select p.oid, p.polrelid::pg_catalog.regclass as relation, p.polname, p.polpermissive, p.polcmd, p.polroles,
-         pg_catalog.format('policy "%s" on %s', p.polname, p.polrelid::pg_catalog.regclass) as object,
+  -- Made once: the estimate of how many policies match is low, and would have it made for each.
+  with tenant_table as materialized (
+    select t.relation, t.protected, t.tenant_column from tenancy.tenant_table t
+  )
+  select p.oid, p.polrelid::pg_catalog.regclass as relation, p.polname, p.polpermissive, p.polcmd, p.polroles, w.object,
          -- The stored trees, in which no text of the policy's author can look like something else.
          pg_catalog.concat(p.polqual::pg_catalog.text, p.polwithcheck::pg_catalog.text) as trees,
          pg_catalog.pg_get_expr(p.polqual, p.polrelid) as readable,
          pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) as writable,
          t.relation is not null as on_tenant_table,
          coalesce(t.protected, false) as on_protected_table,
-         t.tenant_column
+         t.tenant_column,
+         w.drop,
+         tenancy.replace_policies(p.polrelid, t.tenant_column, coalesce(t.protected, false), p.polpermissive, w.object, w.drop) as mend
     from pg_catalog.pg_policy p
     join pg_catalog.pg_class c on c.oid = p.polrelid and c.relpersistence <> 't'
-    left join tenancy.tenant_table t on t.relation = p.polrelid
-   where p.polname <> all (tenancy.our_policy_names())
+    cross join lateral (select pg_catalog.format('policy "%s" on %s', p.polname, p.polrelid::pg_catalog.regclass) as object,
+                               pg_catalog.format('drop policy %I on %s', p.polname, p.polrelid::pg_catalog.regclass) as drop) w
+    left join tenant_table t on t.relation = p.polrelid
+   where p.polname <> all (tenancy.our_policies())
      and not exists (select from pg_catalog.pg_depend d
                       where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype = 'e');
-comment on view tenancy.foreign_policy is 'internal: policies that are not tenancy.protect()''s by name, with the kind of table they are on';
+comment on view tenancy.foreign_policy is
+  'internal: policies that are not tenancy.protect()''s by name, with the kind of table they are on and what would replace them';
 revoke all on tenancy.foreign_policy from public;
 
--- What to do with policies: a protected table needs no permissive one beside its own, another one wants to be
--- protected in their place. A restrictive one takes rows away: dropping it could open more than it closes.
-create function tenancy.without_policies(policies oid[]) returns text
-  language sql stable
+create function tenancy.first_of(objects text[]) returns text
+  language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
 as $function$
-  with policy as (
-    select f.relation, f.on_protected_table, f.tenant_column, f.polpermissive, f.polname, f.object
-      from tenancy.foreign_policy f where f.oid = any (policies)
-  ), target as (
-    select p.relation, p.on_protected_table, p.tenant_column,
-           bool_and(p.polpermissive) as all_permissive,
-           string_agg(p.object, ', ' order by p.polname) as objects,
-           string_agg(format('drop policy %I on %s', p.polname, p.relation), '; ' order by p.polname) as drops
-      from policy p group by p.relation, p.on_protected_table, p.tenant_column
-  ), answer as (
-    select case when t.on_protected_table and t.all_permissive then t.drops
-                when t.on_protected_table or t.tenant_column is null and not t.all_permissive
-                then tenancy.advice(format('write %s with columns and constants alone', t.objects))
-                when t.tenant_column is null
-                then tenancy.advice(format('%s; select step from tenancy.protect(%L, ''the column of the tenant'')', t.drops, t.relation))
-                when left(f.call, 2) = '--' then f.call
-                else t.drops || '; ' || f.call end as mend
-      from target t cross join lateral (select tenancy.protect_first(t.relation, t.tenant_column) as call) f
-  )
-  -- A comment ends with its line.
-  select string_agg(a.mend, case left(a.mend, 2) when '--' then E'\n' else E';\n' end order by left(a.mend, 2) = '--', a.mend) from answer a
+  select array_to_string(objects[1:3], ', ') || case when cardinality(objects) > 3 then format(' and %s more', cardinality(objects) - 3) else '' end
 $function$;
-comment on function tenancy.without_policies(oid[]) is 'internal: the statement that replaces policies by tenancy.protect()''s, or a comment where a person must decide';
+comment on function tenancy.first_of(text[]) is 'internal: the first three of a list, and how many more there are';
 
 -- Functions of others that a policy calls by itself or by an operator. Those of PostgreSQL are in no dependency, and
 -- those of this extension are what policies are to be made of.
 create view tenancy.policy_function as
   select p.oid as function, p.proowner, p.pronamespace, p.prolang, p.provolatile, p.proleakproof, p.proconfig, p.prosrc, p.prosqlbody, p.prosecdef,
          'function ' || p.oid::pg_catalog.regprocedure as object,
-         f.oid as policy, f.object as policy_object, f.relation
+         f.oid as policy, f.object as policy_object, f.relation, f.mend as policy_mend
     from tenancy.foreign_policy f
     join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass and d.objid = f.oid
     left join pg_catalog.pg_operator o on d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass and o.oid = d.refobjid
@@ -76,7 +86,9 @@ as $function$
 $function$;
 comment on function tenancy.reads_forgeable_setting(text) is 'internal: whether a text of SQL reads a setting that any client can write';
 
-revoke execute on function tenancy.without_policies(oid[]), tenancy.reads_forgeable_setting(text) from public;
+revoke execute on function
+  tenancy.replace_policies(regclass, name, boolean, boolean, text, text), tenancy.first_of(text[]), tenancy.reads_forgeable_setting(text)
+from public;
 
 -- ---------------------------------------------------------------- what a policy lets through
 
@@ -90,13 +102,13 @@ as $function$
                 string_agg(distinct format('policy "%s"', o.polname), ', '),
                 case when 0 = any (f.polroles) then 'everybody' else array_to_string(array(select pg_get_userbyid(r) from unnest(f.polroles) r), ', ') end,
                 f.relation),
-         format('drop policy %I on %s', f.polname, f.relation)
+         f.drop
     from tenancy.foreign_policy f
     join pg_policy o on o.polrelid = f.relation and o.oid <> f.oid and o.polpermissive
      and (o.polcmd = f.polcmd or o.polcmd = '*' or f.polcmd = '*')
      and (o.polroles && f.polroles or 0 = any (o.polroles || f.polroles))
    where f.polpermissive and f.on_tenant_table
-   group by f.object, f.polroles, f.relation, f.polname
+   group by f.object, f.polroles, f.relation, f.drop
 $function$;
 
 select tenancy.define_rule('policy_always_true', 'critical', 'a permissive policy that lets every row through');
@@ -108,7 +120,7 @@ as $function$
          format('%s %s the rows of all tenants in %s',
                 case when 0 = any (f.polroles) then 'everybody' else array_to_string(array(select pg_get_userbyid(r) from unnest(f.polroles) r), ', ') end,
                 case when bool_or(e.is_check) then 'writes' else 'sees' end, f.relation),
-         tenancy.without_policies(array[f.oid])
+         f.mend
     from tenancy.foreign_policy f
     cross join lateral (values (f.readable, false), (f.writable, true)) as e (expression, is_check)
    where f.polpermissive and f.on_tenant_table
@@ -119,7 +131,7 @@ as $function$
           or e.expression ~ '^\((\w+|"[^"]+") IS NOT NULL\)$'
           -- Constants alone.
           or e.expression <> 'false' and f.trees !~ ':varattno |:funcid |\{(SUBLINK|SQLVALUEFUNCTION) ')
-   group by f.object, f.polroles, f.relation, f.oid
+   group by f.object, f.polroles, f.relation, f.mend
   union all
   -- Not for the name, which is one of ours, but for the place.
   select format('policy "%s" on %s', p.polname, t.relation),
@@ -136,7 +148,7 @@ create function tenancy.rule_policy_has_or_isnull() returns setof tenancy.findin
 as $function$
   select f.object,
          format('whoever makes the other side true (no context, a NULL, a value that a client sets) sees rows of other tenants in %s', f.relation),
-         tenancy.without_policies(array[f.oid])
+         f.mend
     from tenancy.foreign_policy f
    where f.polpermissive and f.on_tenant_table
      and f.trees ~ '\{BOOLEXPR :boolop or |:nulltesttype 0 |\{(COALESCE|CASE)(EXPR)? '
@@ -149,11 +161,12 @@ create function tenancy.rule_per_command_policies() returns setof tenancy.findin
 as $function$
   select f.relation::text,
          format('the most lenient of its policies decides: rows of %s can be written for, moved to or taken from other tenants that cannot be read', f.relation),
-         tenancy.without_policies(array_agg(distinct f.oid))
+         tenancy.replace_policies(f.relation, f.tenant_column, false, bool_and(f.polpermissive),
+           string_agg(distinct f.object, ', '), string_agg(distinct f.drop, '; '))
     from tenancy.foreign_policy f
     cross join lateral (values (f.readable), (f.writable)) as e (expression)
    where f.polpermissive and f.on_tenant_table and not f.on_protected_table and e.expression is not null
-   group by f.relation
+   group by f.relation, f.tenant_column
   having count(distinct e.expression) > 1 and (bool_or(f.polcmd <> '*') or bool_or(f.writable <> f.readable))
 $function$;
 
@@ -168,7 +181,7 @@ as $function$
     from tenancy.tenant_table t
     join pg_attribute a on a.attrelid = t.relation and a.attname = t.tenant_column
    where t.relrowsecurity and not t.protected and not t.is_child
-     and exists (select from pg_policy p where p.polrelid = t.relation and p.polname <> all (tenancy.our_policy_names()))
+     and exists (select from pg_policy p where p.polrelid = t.relation and p.polname <> all (tenancy.our_policies()))
      and not exists (select from pg_policy p
                       where p.polrelid = t.relation and not p.polpermissive and p.polcmd = '*'
                         and (0 = any (p.polroles) or (select r.oid from pg_roles r where r.rolname = 'tenancy_user') = any (p.polroles))
@@ -183,13 +196,13 @@ as $function$
   select f.object,
          format('%s becomes %s, by inheritance or SET ROLE, and has what the policy shows of %s',
                 string_agg(distinct pg_get_userbyid(r.exposed), ', '), string_agg(distinct pg_get_userbyid(r.role), ', '), f.relation),
-         tenancy.without_policies(array[f.oid])
+         f.mend
     from tenancy.foreign_policy f
     join tenancy.reachable_role r on r.role = any (f.polroles)
    where f.polpermissive and f.on_tenant_table
      -- Statements run as the first two anyway, and the third is all the gateway is.
      and pg_get_userbyid(r.role) not in ('tenancy_user', 'tenancy_admin', 'tenancy_gateway')
-   group by f.object, f.relation, f.oid
+   group by f.object, f.relation, f.mend
 $function$;
 
 select tenancy.define_rule('policy_reads_setting', 'critical', 'a policy that believes a setting which any client can write');
@@ -199,7 +212,7 @@ create function tenancy.rule_policy_reads_setting() returns setof tenancy.findin
 as $function$
   select f.object,
          format('one SET, or set_config() in a sub-select, names another tenant, and the rows of %s are that tenant''s', f.relation),
-         tenancy.without_policies(array[f.oid])
+         f.mend
     from tenancy.foreign_policy f
    -- On a protected table a restrictive policy only takes rows away from what is the tenant's.
    where (f.polpermissive or not f.on_protected_table)
@@ -215,7 +228,7 @@ create function tenancy.rule_policy_on_current_user() returns setof tenancy.find
 as $function$
   select f.object,
          format('all who share a role see the same rows of %s; SET ROLE and SECURITY DEFINER functions change whose they are', f.relation),
-         tenancy.without_policies(array[f.oid])
+         f.mend
     from tenancy.foreign_policy f
    -- CURRENT_ROLE, CURRENT_USER, USER, SESSION_USER.
    where f.polpermissive and f.trees ~ '\{SQLVALUEFUNCTION :op (9|10|11|12) '
@@ -228,7 +241,7 @@ create function tenancy.rule_policy_with_subselect() returns setof tenancy.findi
 as $function$
   select f.object,
          format('it depends on what the asking role sees of other relations, hides the tenant from the planner, and takes longer the more rows of others %s has', f.relation),
-         tenancy.without_policies(array[f.oid])
+         f.mend
     from tenancy.foreign_policy f
    where f.trees like '%{SUBLINK %'
 $function$;
@@ -241,7 +254,7 @@ create function tenancy.rule_policy_function_mutable_search_path() returns setof
   set search_path = pg_catalog, pg_temp
 as $function$
   with called as (
-    select p.function, p.object, n.nspname, string_agg(distinct p.policy_object, ', ') as policies,
+    select p.function, p.object, n.nspname, tenancy.first_of(array_agg(distinct p.policy_object)) as policies,
            (select substr(s, 13) from unnest(p.proconfig) s where s like 'search\_path=%') as path
       from tenancy.policy_function p
       join pg_language l on l.oid = p.prolang
@@ -288,7 +301,7 @@ as $function$
   with called as (
     select p.function, p.object, p.proowner, p.prosecdef, n.oid as schema, n.nspowner, n.nspacl,
            min(c.relowner) as table_owner, bool_and(c.relowner = p.proowner) as owned_alike,
-           string_agg(distinct p.policy_object, ', ') as policies
+           tenancy.first_of(array_agg(distinct p.policy_object)) as policies
       from tenancy.policy_function p
       join pg_class c on c.oid = p.relation
       join pg_namespace n on n.oid = p.pronamespace
@@ -309,15 +322,14 @@ as $function$
               else format('%s makes functions in its schema that calls in its body find before those that were meant, and %s runs them',
                           (select string_agg(case g when 0 then 'everybody' else pg_get_userbyid(g) end, ', ') from unnest(j.creators) g), j.policies) end,
          concat_ws('; ',
+           (select string_agg(format('revoke create on schema %s from %s', j.schema::regnamespace,
+                                     case g when 0 then 'public' else quote_ident(pg_get_userbyid(g)) end), '; ')
+              from unnest(j.creators) g),
            case when j.by_owner and (j.table_owner in (select r.role from reachable r)
                                      -- As a superuser's, SECURITY DEFINER would make it all-powerful.
                                      or j.prosecdef and (select u.rolsuper from pg_roles u where u.oid = j.table_owner))
                 then tenancy.advice(format('give function %s to a role that no login of the application can become', j.function::regprocedure))
-                when j.by_owner then format('alter function %s owner to %I', j.function::regprocedure, pg_get_userbyid(j.table_owner)) end,
-           case when j.creators <> '{}' and not j.by_owner
-                then (select string_agg(format('revoke create on schema %s from %s', j.schema::regnamespace,
-                                               case g when 0 then 'public' else quote_ident(pg_get_userbyid(g)) end), '; ')
-                        from unnest(j.creators) g) end)
+                when j.by_owner then format('alter function %s owner to %I', j.function::regprocedure, pg_get_userbyid(j.table_owner)) end)
     from judged j
    where j.by_owner or j.creators <> '{}'
 $function$;
@@ -329,7 +341,7 @@ create function tenancy.rule_policy_function_volatile() returns setof tenancy.fi
 as $function$
   select p.object,
          format('it runs once for each row of all tenants and no index helps, so the time tells how many rows others have; its answer may change from row to row (%s)',
-                string_agg(distinct p.policy_object, ', ')),
+                tenancy.first_of(array_agg(distinct p.policy_object))),
          format('alter function %s stable', p.function::regprocedure)
     from tenancy.policy_function p
    where p.provolatile = 'v'
@@ -338,11 +350,11 @@ as $function$
   -- Functions of PostgreSQL, by the policy that calls them.
   select f.object,
          format('%s runs once for each row of all tenants and may answer differently each time', string_agg(distinct p.proname, ', ')),
-         tenancy.without_policies(array[f.oid])
+         f.mend
     from tenancy.foreign_policy f
     cross join lateral regexp_matches(f.trees, ':(?:op)?funcid (\d+) ', 'g') as m (ids)
     join pg_proc p on p.oid = m.ids[1]::oid and p.provolatile = 'v' and p.oid < 16384
-   group by f.object, f.oid
+   group by f.object, f.mend
 $function$;
 
 select tenancy.define_rule('slow_policy_function', 'low', 'a policy that calls a function which the planner cannot look into');
@@ -353,8 +365,8 @@ as $function$
   select p.object,
          format('it is a %s function%s: it costs a call for each statement or row, and hides the tenant from the planner''s estimates (%s)',
                 case l.lanname when 'plpgsql' then 'PL/pgSQL' when 'sql' then 'SQL' else l.lanname end,
-                case when p.proleakproof then '' else ', not leakproof' end, string_agg(distinct p.policy_object, ', ')),
-         tenancy.without_policies(array_agg(distinct p.policy))
+                case when p.proleakproof then '' else ', not leakproof' end, tenancy.first_of(array_agg(distinct p.policy_object))),
+         string_agg(distinct p.policy_mend, E';\n')
     from tenancy.policy_function p
     join pg_language l on l.oid = p.prolang and l.lanname not in ('c', 'internal')
    group by p.function, p.object, p.proleakproof, l.lanname
