@@ -21,6 +21,7 @@ revoke execute on function tenancy.directory_changed() from public;
 create trigger directory_changed
   after insert or update or delete or truncate on tenancy.directory
   for each statement execute function tenancy.directory_changed();
+comment on trigger directory_changed on tenancy.directory is 'internal: makes every session ask the changed directory';
 
 create function tenancy.probe_directory() returns void
   language c volatile parallel unsafe as 'MODULE_PATHNAME', 'tenancy_probe_directory';

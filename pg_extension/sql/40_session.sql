@@ -38,6 +38,13 @@ create type tenancy.sign_in as (
 );
 comment on type tenancy.sign_in is
   'a session as its holder sees it; tenants is [{"id", "name"}, …]; the token is there only in the answer of tenancy.login()';
+comment on column tenancy.sign_in.token is 'opens the session to whoever holds it; NULL but in the answer of tenancy.login()';
+comment on column tenancy.sign_in.user_id is 'user_id of the directory''s accounts view, as text';
+comment on column tenancy.sign_in.user_name is 'name that the user signs in with';
+comment on column tenancy.sign_in.is_admin is 'whether the user may see all tenants';
+comment on column tenancy.sign_in.tenant_id is 'chosen tenant as text; NULL: none chosen yet, or an admin who sees all';
+comment on column tenancy.sign_in.tenants is 'the user''s tenants: [{"id", "name"}, …]';
+comment on column tenancy.sign_in.expires_at is 'end of the session, however busy';
 revoke usage on type tenancy.sign_in from public;
 
 create function tenancy.login(user_name text, password text, client jsonb default '{}') returns tenancy.sign_in

@@ -19,11 +19,6 @@ const config_enum_entry missing_context_words[] = {{"error", static_cast<int>(Mi
                                                    {"empty", static_cast<int>(MissingContext::empty), false},
                                                    {nullptr, 0, false}};
 
-bool superuser_or_database_owner()
-{
-    return superuser() || compat::owns_database(MyDatabaseId, GetUserId());
-}
-
 // Only the database's owner or a superuser opens the seal. Where the value comes from decides: a configuration
 // file and ALTER DATABASE are theirs alone; a role's own settings and the client's start-up packet are not.
 bool check_seal(bool *value, void **, GucSource source)
@@ -48,6 +43,11 @@ bool check_seal(bool *value, void **, GucSource source)
 }
 
 } // namespace
+
+bool superuser_or_database_owner()
+{
+    return superuser() || compat::owns_database(MyDatabaseId, GetUserId());
+}
 
 void define()
 {

@@ -6,6 +6,8 @@ namespace tenancy::settings {
 
 void define();
 
+bool superuser_or_database_owner();
+
 enum class MissingContext { error, empty };
 
 MissingContext on_missing_context(); // tenancy.on_missing_context
