@@ -472,8 +472,9 @@ bool lock_password_hash(const char *user_id, const char *hash)
     if (!prepared.complete || prepared.outdated)
         load();
     const Reader owner = begin_reading(prepared.owner);
+    (void) set_config_option("lock_timeout", "1s", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
     const char *sql = psprintf("select a.password_hash::pg_catalog.text OPERATOR(pg_catalog.=) $2 from %s a "
-                               "where a.user_id OPERATOR(pg_catalog.=) $1::%s for update nowait",
+                               "where a.user_id OPERATOR(pg_catalog.=) $1::%s for update",
                                qualified(prepared.accounts), identifier_type(prepared.accounts, "user_id"));
     Oid types[] = {TEXTOID, TEXTOID};
     Datum values[] = {CStringGetTextDatum(user_id), CStringGetTextDatum(hash)};

@@ -56,7 +56,7 @@ bool has_setter();
 void set_password_hash(const char *user_id, const char *hash);
 
 // Locks the account's row to the end of the (sub)transaction; false when the account is gone or has another hash by now.
-// Errors: 55P03 somebody else is changing it, 0A000 the view cannot be locked (it groups or unites).
+// Waits a second at most. Errors: 55P03 somebody else is changing it, 0A000 the view cannot be locked (it groups or unites).
 bool lock_password_hash(const char *user_id, const char *hash);
 
 // Another number after each change of the registration or of its views that this backend has heard of.
