@@ -21,7 +21,7 @@ comment on column tenancy.sign_in_attempt.forget_at is 'when the row no longer m
 revoke all on tenancy.sign_in_attempt from public;
 
 create function tenancy.throttled_address(address text) returns text
-  language c immutable strict parallel safe as 'MODULE_PATHNAME', 'tenancy_throttled_address';
+  language c immutable parallel safe as 'MODULE_PATHNAME', 'tenancy_throttled_address';
 comment on function tenancy.throttled_address(text) is 'internal: what of an address is counted: IPv6 by its /64 network, where one client has all addresses';
 revoke execute on function tenancy.throttled_address(text) from public;
 

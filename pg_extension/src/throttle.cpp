@@ -200,6 +200,8 @@ using namespace tenancy;
 
 TENANCY_FUNCTION(tenancy_throttled_address)
 {
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
     const text *address = PG_GETARG_TEXT_PP(0);
     const std::string counted = core::client_address::throttled(
         std::string_view(VARDATA_ANY(address), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(address))));

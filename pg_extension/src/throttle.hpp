@@ -17,9 +17,9 @@
 // where the guesser shares the address.
 //
 // No guess goes uncounted. Whoever may try takes a chance (a lock) until the attempt is over, and there are as many chances
-// as free failures are left, at least one: a burst gets no further than one attempt after the other. Between the password's
-// check and the count nothing can cancel the statement. Without a background worker to count with, the attempt fails and
-// keeps its chance while it waits for one.
+// as free failures are left, at least one: a burst over many connections has less than twice the free failures. Between the
+// password's check and the count nothing can cancel the statement. Without a background worker to count with, the attempt
+// fails (53400), and keeps its chance while it waits for one.
 //
 // The address is what the caller of tenancy.login() says it is, so it is worth what the caller is: the gateway takes it
 // from the connection. A caller that gives none is one address for all its clients.
