@@ -9,10 +9,12 @@
 #include "directory.hpp"
 #include "guard.hpp"
 #include "identity_switch.hpp"
+#include "password_renewal.hpp"
 #include "relation_of_ours.hpp"
 #include "settings.hpp"
 #include "standing_cache.hpp"
 #include "suspension.hpp"
+#include "throttle.hpp"
 
 namespace tenancy {
 
@@ -309,8 +311,9 @@ directory::Account require_active_account(const char *user_id)
     return account;
 }
 
-[[noreturn]] void refuse_sign_in()
+[[noreturn]] void refuse_sign_in(const throttle::Attempt &attempt)
 {
+    throttle::note_failure(attempt);
     ereport(ERROR, (errcode(ERRCODE_INVALID_PASSWORD), errmsg("wrong user name or password")));
     pg_unreachable();
 }
@@ -322,7 +325,7 @@ text *text_argument(FunctionCallInfo fcinfo, int number)
 
 // The work is the same for a name that is there and one that is not: two questions to the directory and one
 // hashing, against the account's own hash or else against another one of the directory.
-directory::Account authenticate(const char *user_name, const text *password)
+directory::Account authenticate(const char *user_name, const text *password, const throttle::Attempt &attempt)
 {
     // Spent when the directory has no usable hash at all; nothing hashes to it.
     constexpr const char *last_resort =
@@ -345,7 +348,7 @@ directory::Account authenticate(const char *user_name, const text *password)
     const bool matches = core::password::verify(
         std::string_view(VARDATA_ANY(password), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(password))), hash);
     if (!matches || !usable || account.disabled)
-        refuse_sign_in();
+        refuse_sign_in(attempt);
     return account;
 }
 
@@ -408,7 +411,10 @@ TENANCY_FUNCTION(tenancy_login)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("client must be a JSON object of at most %d bytes",
                                                                          longest_client)));
 
-    const directory::Account account = authenticate(text_to_cstring(name), password);
+    const throttle::Attempt attempt = throttle::admit(name, client);
+    directory::Account account = authenticate(text_to_cstring(name), password, attempt);
+    throttle::note_success(attempt);
+    account.password_hash = password_renewal::renew(account, password);
     const directory::Memberships memberships = directory::memberships_of(account.user_id);
     const char *tenant = account.is_admin ? nullptr : memberships.only_tenant;
     const TimestampTz expires_at =
