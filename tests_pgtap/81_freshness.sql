@@ -1,7 +1,7 @@
 -- Freshness: what is taken away is gone with the next transaction, on every connection and for old snapshots too. And the
 -- window that tenancy.membership_cache buys.
 
-select plan(71);
+select plan(83);
 select tests.open('root', 'shop_root');
 select tests.open('operator', 'shop_operator');
 select tests.open('a', 'shop_gateway');
@@ -73,6 +73,44 @@ select is(tests.sqlstate_as('a', 'ian', $$select tenancy.change_password('ian-se
 select is(tests.sqlstate_as('a', 'ian', $$select tenancy.change_password('ian-secret', repeat('x', 512))$$), '22023', 'nor is one that could not sign in');
 select is(tests.sqlstate_of('a', $$select tenancy.change_password('ian-secret', 'new-secret')$$), '42501', 'without a context there is nobody whose password it were');
 select is(tests.sqlstate_of('root', $$select tenancy.change_password('ian-secret', 'new-secret')$$), '42501', 'not for a superuser either');
+
+select is(tests.sqlstate_as('a', 'ian', $$select tenancy.change_password('ian-secret', 'new-secret')$$), '55000', 'without a setter the directory''s passwords cannot be changed here');
+create function pg_temp.with_token(token text, statement text) returns text language plpgsql as
+$$
+declare
+  outcome text;
+begin
+  perform tests.tell('a', 'begin');
+  perform tests.tell('a', format('select tenancy.attach(%L)', token));
+  outcome := tests.sqlstate_of('a', statement);
+  perform tests.tell('a', case outcome when '00000' then 'commit' else 'rollback' end);
+  return outcome;
+end
+$$;
+set role shop_owner;
+create function shop.store_hash(user_id bigint, hash text) returns void language sql as 'update shop.account set password_hash = hash where id = user_id';
+create function shop.forget_hash(user_id bigint, hash text) returns void language sql as 'update shop.account set password_hash = null where id = user_id';
+reset role;
+-- gil's hash is of a scheme that is never renewed at sign-in.
+create temporary table gil as select tests.token('gil') as current, tests.token('gil') as other, password_hash from shop.account where user_name = 'gil';
+select tenancy.use_directory('shop.accounts', 'shop.memberships', 'shop.forget_hash(bigint, text)');
+select is(pg_temp.with_token(current, $$select tenancy.change_password('gil-secret', 'new-secret')$$), '55000', 'a setter that does not store what it gets is found out') from gil;
+select is((select password_hash from shop.account where user_name = 'gil'), password_hash, 'and nothing is changed') from gil;
+select tenancy.use_directory('shop.accounts', 'shop.memberships', 'shop.store_hash(bigint, text)');
+select is(pg_temp.with_token(current, 'set transaction read only; select tenancy.change_password(''gil-secret'', ''new-secret'')'), '25006', 'a read-only transaction changes no password') from gil;
+select is(pg_temp.with_token(current, $$select tenancy.change_password('gil-secret', 'new-secret')$$), '00000', 'who knows the old password changes it') from gil;
+select is(pg_temp.attach('b', current), '00000', 'the session that did so lives on') from gil;
+select is(pg_temp.attach('b', other), '28000', 'the others end') from gil;
+select ok((select revoked_at is not null from tenancy.session where id = pg_temp.session_of(other)), 'and are listed as ended') from gil;
+select is(tests.sqlstate_of('b', $$select (tenancy.login('gil', 'gil-secret')).user_id$$), '28P01', 'the old password signs nobody in');
+select is(tests.sqlstate_of('b', $$select (tenancy.login('gil', 'new-secret')).user_id$$), '00000', 'the new one does');
+select is(array_agg(pg_temp.with_token(current, $$select tenancy.change_password('guess', 'x')$$) order by n), array['28P01', '28P01', '28P01', '28P01', '28P01', '53400'],
+          'wrong old passwords wait like wrong sign-ins') from gil, generate_series(1, 6) n;
+select is(tests.sqlstate_of('b', $$select (tenancy.login('gil', 'new-secret')).user_id$$), '53400', 'and count there, too');
+select tenancy.reset_sign_in('gil');
+select tenancy.use_directory('shop.accounts', 'shop.memberships');
+drop function shop.store_hash(bigint, text), shop.forget_hash(bigint, text);
+update shop.account a set password_hash = g.password_hash from gil g where user_name = 'gil';
 
 -- ---------------------------------------------------------------- suspension
 select is(tests.sqlstate_of('operator', 'select tenancy.suspend(null, ''x'')'), '22004', 'nothing is suspended without a tenant');

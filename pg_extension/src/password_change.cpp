@@ -6,6 +6,7 @@
 #include "directory.hpp"
 #include "guard.hpp"
 #include "session.hpp"
+#include "throttle.hpp"
 
 namespace tenancy {
 
@@ -30,11 +31,18 @@ text *text_argument(FunctionCallInfo fcinfo, int number)
     pg_unreachable();
 }
 
+// A stolen session is no way round the waits of sign-in: wrong passwords count there and here alike.
 void require_password(const directory::Account &account, const text *password)
 {
-    const bool usable = account.user_id != nullptr && !account.disabled && account.password_hash != nullptr;
-    if (!usable || !core::password::verify(view(password), account.password_hash))
+    if (account.user_id == nullptr || account.user_name == nullptr || account.disabled || account.password_hash == nullptr)
         refuse_password();
+    const throttle::Attempt attempt =
+        throttle::admit(cstring_to_text(account.user_name), session::client_of(context::session_id()));
+    if (!core::password::verify(view(password), account.password_hash)) {
+        throttle::note_failure(attempt);
+        refuse_password();
+    }
+    throttle::note_success(attempt);
 }
 
 } // namespace
