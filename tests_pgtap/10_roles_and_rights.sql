@@ -33,6 +33,10 @@ select set_eq(
      where p.pronamespace = 'tenancy'::regnamespace and not has_function_privilege('public', p.oid, 'execute')
        and has_function_privilege(r.name, p.oid, 'execute')$$,
   $$values ('tenancy_gateway login'), ('tenancy_gateway attach'), ('tenancy_gateway choose_tenant'), ('tenancy_gateway logout'),
+           ('tenancy_gateway clean_sessions'), ('tenancy_operator clean_sessions'),
+           ('tenancy_user my_sessions'), ('tenancy_admin my_sessions'), ('tenancy_user end_other_sessions'), ('tenancy_admin end_other_sessions'),
+           ('tenancy_user change_password'), ('tenancy_admin change_password'),
+           ('tenancy_operator suspend'), ('tenancy_operator resume'), ('tenancy_operator revoke_all'), ('tenancy_operator rotate_secrets'),
            ('tenancy_user attach'), ('tenancy_admin attach'),
            ('tenancy_user revoke'), ('tenancy_admin revoke'), ('tenancy_operator revoke'), ('tenancy_operator hash_password'),
            ('tenancy_operator check'), ('tenancy_operator accept'), ('tenancy_operator withdraw')$$,
@@ -47,7 +51,8 @@ select is_empty(
 select is_empty(
   $$select p.oid::regprocedure from pg_proc p
      where p.pronamespace = 'tenancy'::regnamespace and p.prosecdef
-       and p.proname not in ('use_directory', 'logout', 'revoke', 'check', 'accept', 'withdraw', 'isolation_rows', 'guard_findings')$$,
+       and p.proname not in ('use_directory', 'logout', 'revoke', 'check', 'accept', 'withdraw', 'isolation_rows', 'guard_findings',
+                             'suspend', 'resume', 'my_sessions', 'end_other_sessions', 'revoke_all', 'rotate_secrets', 'clean_sessions')$$,
   'only these functions run with their owner''s rights');
 
 select is_empty(
@@ -85,6 +90,8 @@ select is_empty(
        -- Views of the catalog for everybody to read, and of one's own sessions: 76_inspect.sql.
        and not (p.name = 'select' and (c.relname in ('protected', 'policies')
                                        or c.relname = 'sessions' and r.name in ('tenancy_user', 'tenancy_admin', 'tenancy_operator')
+                                       or c.relname = 'suspensions' and r.name in ('shop_owner', 'tenancy_operator')
+                                       or c.relname = 'audit_log' and r.name = 'tenancy_operator'
                                        -- Facts of the catalog and of the set-up that the functions of the database's owner ask as its owner.
                                        or c.relname in ('protection', 'directory', 'isolation_value') and r.name = 'shop_owner'
                                        or c.relname = 'rule' and r.name in ('shop_owner', 'tenancy_operator')))

@@ -4,6 +4,7 @@
 #include "identity_switch.hpp"
 
 extern "C" {
+#include "catalog/pg_proc.h"
 #include "commands/trigger.h"
 #include "lib/stringinfo.h"
 }
@@ -27,15 +28,22 @@ struct Prepared {
     SPIPlanPtr decoy;
     SPIPlanPtr tenants;
     SPIPlanPtr standing;
+    SPIPlanPtr tenant;
+    SPIPlanPtr members;
 };
 
 Prepared prepared;
 
+// How often the directory has changed, as far as this backend has heard.
+uint64 changes = 0;
+
 void forget(Datum, Oid relation)
 {
     if (relation == InvalidOid || relation == prepared.registry || relation == prepared.accounts ||
-        relation == prepared.memberships)
+        relation == prepared.memberships) {
         prepared.outdated = true;
+        ++changes;
+    }
 }
 
 Oid registry_oid()
@@ -46,14 +54,16 @@ Oid registry_oid()
 struct Registration {
     Oid accounts;
     Oid memberships;
+    char *setter; // signature; null: there is none
 };
 
 Registration read_registration(Oid registry)
 {
     constexpr AttrNumber accounts_column = 2;
     constexpr AttrNumber memberships_column = 3;
+    constexpr AttrNumber setter_column = 4;
 
-    Registration result{InvalidOid, InvalidOid};
+    Registration result{InvalidOid, InvalidOid, nullptr};
     Relation relation = table_open(registry, AccessShareLock);
     Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
     SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, snapshot, 0, nullptr);
@@ -63,6 +73,8 @@ Registration read_registration(Oid registry)
         TupleDesc shape = RelationGetDescr(relation);
         result.accounts = DatumGetObjectId(heap_getattr(tuple, accounts_column, shape, &is_null));
         result.memberships = DatumGetObjectId(heap_getattr(tuple, memberships_column, shape, &is_null));
+        const Datum setter = heap_getattr(tuple, setter_column, shape, &is_null);
+        result.setter = is_null ? nullptr : TextDatumGetCString(setter);
     }
     systable_endscan(scan);
     UnregisterSnapshot(snapshot);
@@ -202,13 +214,38 @@ void prepare_all(Oid accounts, Oid memberships)
             "from %s m where m.user_id OPERATOR(pg_catalog.=) $1::%s order by 2, 1 limit %d) t",
             role, from_memberships, member_type, most_tenants);
     prepare(&prepared.standing, 2,
-            "select coalesce(a.is_admin, false), %s, $2 is null or exists (select from %s m where m.user_id "
-            "OPERATOR(pg_catalog.=) $1::%s and m.tenant_id OPERATOR(pg_catalog.=) $2::%s) "
+            "select coalesce(a.is_admin, false), %s, a.password_hash::pg_catalog.text, "
+            "case when $2 is not null then (select m.tenant_id::pg_catalog.text from %s m where m.user_id "
+            "OPERATOR(pg_catalog.=) $1::%s and m.tenant_id OPERATOR(pg_catalog.=) $2::%s limit 1) end "
             "from %s a where a.user_id OPERATOR(pg_catalog.=) $1::%s limit 1",
             disabled, from_memberships, member_type, tenant_type, from_accounts, account_type);
+    prepare(&prepared.tenant, 1,
+            "select m.tenant_id::pg_catalog.text from %s m where m.tenant_id OPERATOR(pg_catalog.=) $1::%s limit 1",
+            from_memberships, tenant_type);
+    prepare(&prepared.members, 1,
+            "select pg_catalog.array_agg(distinct m.user_id::pg_catalog.text) from %s m "
+            "where m.tenant_id OPERATOR(pg_catalog.=) $1::%s",
+            from_memberships, tenant_type);
 }
 
-constexpr int reading_flags = SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS;
+// The views' code runs with its owner's rights and leaves nothing behind: a setting that it changes, be it for the
+// session, is put back. An ERROR in between puts all back itself.
+struct Reader {
+    Caller caller;
+    int settings;
+};
+
+Reader begin_reading(Oid owner)
+{
+    const Caller caller = become(owner, SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
+    return {caller, NewGUCNestLevel()};
+}
+
+void end_reading(const Reader &reader)
+{
+    AtEOXact_GUC(false, reader.settings);
+    become_again(reader.caller);
+}
 
 void load()
 {
@@ -231,9 +268,9 @@ void load()
     prepared.memberships = registration.memberships;
     prepared.owner = owner;
 
-    const Caller caller = become(owner, reading_flags);
+    const Reader reader = begin_reading(owner);
     prepare_all(registration.accounts, registration.memberships);
-    become_again(caller);
+    end_reading(reader);
     prepared.complete = true;
 }
 
@@ -255,11 +292,11 @@ void ask(Plan plan, const char *first, const char *second)
         values[1] = CStringGetTextDatum(second);
         nulls[1] = ' ';
     }
-    const Caller caller = become(prepared.owner, reading_flags);
+    const Reader reader = begin_reading(prepared.owner);
     // The latest snapshot, whatever the isolation level: an account disabled a moment ago is disabled.
     const int code = SPI_execute_snapshot(prepared.*plan, values, nulls, GetLatestSnapshot(), InvalidSnapshot, true,
                                           false, 0);
-    become_again(caller);
+    end_reading(reader);
     if (code != SPI_OK_SELECT)
         elog(ERROR, "could not ask the directory: %s", SPI_result_code_string(code));
 }
@@ -289,6 +326,48 @@ char *text_cell(int column)
     memcpy(copy, VARDATA_ANY(packed), static_cast<size_t>(length));
     copy[length] = '\0';
     return copy;
+}
+
+bool function_belongs_to(Oid function, Oid owner)
+{
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    const bool belongs = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->proowner == owner;
+    ReleaseSysCache(tuple);
+    return belongs;
+}
+
+// The setter's body may name things without a schema; whoever signs in must not give these names another meaning. A
+// setter that pins a search_path of its own has that one.
+void pin_search_path()
+{
+    (void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                             false);
+}
+
+// Between SPI_connect and SPI_finish, as the views' owner. The registration is a text, so what it names is looked at
+// again: the function may have gone, or have another owner now.
+const char *call_of_setter(const char *signature)
+{
+    Oid types[] = {TEXTOID};
+    Datum values[] = {CStringGetTextDatum(signature)};
+    bool is_null = true;
+    Oid function = InvalidOid;
+    if (SPI_execute_with_args("select pg_catalog.to_regprocedure($1)", 1, types, values, nullptr, true, 1) ==
+            SPI_OK_SELECT &&
+        SPI_processed == 1)
+        function = DatumGetObjectId(cell(1, &is_null));
+    if (is_null || !function_belongs_to(function, prepared.owner))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+                        errmsg("the directory's function that stores password hashes is gone or has another owner"),
+                        errhint("Call tenancy.use_directory() with one that belongs to the owner of the views.")));
+    Oid *arguments;
+    int count;
+    (void) get_func_signature(function, &arguments, &count);
+    return psprintf("select %s($1::%s, $2)",
+                    quote_qualified_identifier(get_namespace_name(get_func_namespace(function)), get_func_name(function)),
+                    format_type_be_qualified(arguments[0]));
 }
 
 Account ask_account(Plan plan, const char *key)
@@ -348,11 +427,67 @@ Standing standing_of(const char *user_id, const char *tenant_id_or_null)
     if (SPI_processed > 0) {
         result.is_admin = flag(1);
         result.active = !flag(2);
-        result.member = flag(3);
+        result.password_hash = text_cell(3);
+        result.tenant_id = text_cell(4);
     }
     SPI_finish();
     return result;
 }
+
+char *tenant_with_members(const char *tenant_id)
+{
+    SPI_connect();
+    ask(&Prepared::tenant, tenant_id, nullptr);
+    char *known = SPI_processed > 0 ? text_cell(1) : nullptr;
+    SPI_finish();
+    return known;
+}
+
+bool has_setter() { return read_registration(registry_oid()).setter != nullptr; }
+
+void set_password_hash(const char *user_id, const char *hash)
+{
+    const char *setter = read_registration(registry_oid()).setter;
+    if (setter == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("the directory has no function that stores password hashes"),
+                        errhint("Give tenancy.use_directory() one as its third argument.")));
+    SPI_connect();
+    if (!prepared.complete || prepared.outdated)
+        load();
+    const Reader owner = begin_reading(prepared.owner);
+    pin_search_path();
+    Oid types[] = {TEXTOID, TEXTOID};
+    Datum values[] = {CStringGetTextDatum(user_id), CStringGetTextDatum(hash)};
+    const int code = SPI_execute_with_args(call_of_setter(setter), 2, types, values, nullptr, false, 0);
+    end_reading(owner);
+    if (code != SPI_OK_SELECT)
+        elog(ERROR, "could not call the directory's setter: %s", SPI_result_code_string(code));
+    SPI_finish();
+}
+
+bool lock_password_hash(const char *user_id, const char *hash)
+{
+    SPI_connect();
+    if (!prepared.complete || prepared.outdated)
+        load();
+    const Reader owner = begin_reading(prepared.owner);
+    (void) set_config_option("lock_timeout", "1s", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+    const char *sql = psprintf("select a.password_hash::pg_catalog.text OPERATOR(pg_catalog.=) $2 from %s a "
+                               "where a.user_id OPERATOR(pg_catalog.=) $1::%s for update",
+                               qualified(prepared.accounts), identifier_type(prepared.accounts, "user_id"));
+    Oid types[] = {TEXTOID, TEXTOID};
+    Datum values[] = {CStringGetTextDatum(user_id), CStringGetTextDatum(hash)};
+    const int code = SPI_execute_with_args(sql, 2, types, values, nullptr, false, 0);
+    end_reading(owner);
+    if (code != SPI_OK_SELECT)
+        elog(ERROR, "could not lock an account: %s", SPI_result_code_string(code));
+    const bool same = SPI_processed > 0 && flag(1);
+    SPI_finish();
+    return same;
+}
+
+uint64 generation() { return changes; }
 
 } // namespace tenancy::directory
 
@@ -366,6 +501,45 @@ TENANCY_FUNCTION(tenancy_directory_changed)
                         errmsg("tenancy.directory_changed() can only be called as a trigger")));
     CacheInvalidateRelcache(reinterpret_cast<TriggerData *>(fcinfo->context)->tg_relation);
     PG_RETURN_POINTER(nullptr);
+}
+
+// (tenant text) → text: the tenant as the directory spells it, NULL when no membership names it.
+TENANCY_FUNCTION(tenancy_known_tenant)
+{
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
+    const char *known = directory::tenant_with_members(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    if (known == nullptr)
+        PG_RETURN_NULL();
+    PG_RETURN_TEXT_P(cstring_to_text(known));
+}
+
+// (user_id text) → text: the user as the directory spells it, NULL when there is no such account.
+TENANCY_FUNCTION(tenancy_known_user)
+{
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
+    const char *known = directory::account_by_id(text_to_cstring(PG_GETARG_TEXT_PP(0))).user_id;
+    if (known == nullptr)
+        PG_RETURN_NULL();
+    PG_RETURN_TEXT_P(cstring_to_text(known));
+}
+
+// (tenant text) → text[]: user_id of its members, NULL when it has none.
+TENANCY_FUNCTION(tenancy_members_of)
+{
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
+    bool is_null;
+    SPI_connect();
+    directory::ask(&directory::Prepared::members, text_to_cstring(PG_GETARG_TEXT_PP(0)), nullptr);
+    Datum members = directory::cell(1, &is_null);
+    if (!is_null)
+        members = SPI_datumTransfer(members, false, -1);
+    SPI_finish();
+    if (is_null)
+        PG_RETURN_NULL();
+    PG_RETURN_DATUM(members);
 }
 
 // Asks each question once, so that a directory that cannot work is refused when it is registered.
