@@ -15,6 +15,8 @@ create table tenancy.audit_log (
   detail jsonb not null default '{}'
 );
 create index audit_log_at_idx on tenancy.audit_log (at);
+-- src/audit.cpp looks up by it whether the first use of a session is on record; it counts on the order of the columns too.
+create index audit_log_session_id_idx on tenancy.audit_log (session_id);
 
 comment on table tenancy.audit_log is 'what operators, admins and jobs did beyond one tenant; append only; also in the server log';
 comment on column tenancy.audit_log.id is 'number of the entry; gaps mean nothing';
