@@ -14,5 +14,6 @@ MissingContext on_missing_context(); // tenancy.on_missing_context
 bool seal();                         // tenancy.seal
 int session_lifetime_seconds();      // tenancy.session_lifetime
 int session_idle_seconds();          // tenancy.session_idle_timeout; 0 is no idle limit
+int membership_cache_milliseconds(); // tenancy.membership_cache; 0 is no cache
 
 } // namespace tenancy::settings
