@@ -5,7 +5,6 @@
 
 extern "C" {
 #include "lib/stringinfo.h"
-#include "libpq/libpq-be.h"
 #include "utils/inet.h"
 #include "utils/json.h"
 }
@@ -28,8 +27,6 @@ void append_member(StringInfo json, const char *name, const char *value)
 // Null over a local socket.
 const char *client_address()
 {
-    if (MyProcPort == nullptr)
-        return nullptr;
     LOCAL_FCINFO(call, 0);
     InitFunctionCallInfoData(*call, nullptr, 0, InvalidOid, nullptr, nullptr);
     const Datum address = inet_client_addr(call);

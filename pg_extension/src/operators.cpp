@@ -8,11 +8,14 @@
 #include "directory.hpp"
 #include "guard.hpp"
 #include "lent_context.hpp"
+#include "session.hpp"
 
 extern "C" {
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "parser/parser.h"
 #include "tcop/dest.h"
+#include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/resowner.h"
 }
@@ -23,9 +26,15 @@ namespace {
 
 constexpr int longest_reason = 2048;
 constexpr int longest_identifier = 255;
+constexpr int64 longest_job_us = 24 * USECS_PER_HOUR;
 constexpr int most_of_statement = 1000; // of it that goes on record
 
 const char *login_name() { return GetUserNameFromId(GetSessionUserId(), false); }
+
+char *clipped(const char *text, int bytes)
+{
+    return pnstrdup(text, static_cast<Size>(pg_mbcliplen(text, static_cast<int>(strlen(text)), bytes)));
+}
 
 void require_operator(const char *function)
 {
@@ -94,6 +103,21 @@ Member require_member(const char *user_id, const char *tenant_id)
     return {account.user_id, standing.tenant_id, standing.role};
 }
 
+// When a token of this life ends, or 22023.
+TimestampTz end_argument(FunctionCallInfo fcinfo, int number)
+{
+    if (PG_ARGISNULL(number))
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a time to live is needed"),
+                        errhint("For example interval '15 minutes'.")));
+    const TimestampTz now = GetCurrentTimestamp();
+    const TimestampTz end = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(now),
+                                                                    PG_GETARG_DATUM(number)));
+    if (end <= now || end - now > longest_job_us)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a job's token lives for up to 24 hours"),
+                        errhint("Give each run of the job a token of its own.")));
+    return end;
+}
+
 // Nothing switches it off again: the server refuses that in a subtransaction, and in a transaction after its first query.
 void make_read_only()
 {
@@ -139,8 +163,7 @@ directory::Tenants tenants_argument(FunctionCallInfo fcinfo, int number)
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                             asked == nullptr ? errmsg("a tenant of the list is NULL")
                                              : errmsg("no tenant \"%s\" in the directory",
-                                                      pnstrdup(asked, pg_mbcliplen(asked, static_cast<int>(strlen(asked)),
-                                                                                   longest_identifier))),
+                                                      clipped(asked, longest_identifier)),
                             errhint("Spell tenants as the directory's memberships view shows them.")));
         wanted.ids[wanted.count++] = found;
     }
@@ -152,8 +175,7 @@ char *job_detail(const char *statement, const directory::Tenants &tenants, bool 
     StringInfoData json;
     initStringInfo(&json);
     appendStringInfoString(&json, "{\"statement\": ");
-    escape_json(&json, pnstrdup(statement, static_cast<Size>(pg_mbcliplen(statement, static_cast<int>(strlen(statement)),
-                                                                          most_of_statement))));
+    escape_json(&json, clipped(statement, most_of_statement));
     if (role != nullptr) {
         appendStringInfoString(&json, ", \"role\": ");
         escape_json(&json, role);
@@ -337,4 +359,23 @@ TENANCY_FUNCTION(tenancy_for_each_tenant)
                                     unpack_sql_state(outcome.error->sqlerrcode), i + 1, tenants.count)));
     }
     PG_RETURN_NULL();
+}
+
+// (tenant, user_id, ttl, purpose) → the token. Inside the caller's transaction: when it rolls back there is no session either.
+TENANCY_FUNCTION(tenancy_job_token)
+{
+    operators::require_operator("tenancy.job_token()");
+    const char *tenant_id = operators::identifier_argument(fcinfo, 0, "tenant");
+    const char *user_id = operators::identifier_argument(fcinfo, 1, "user");
+    const TimestampTz expires_at = operators::end_argument(fcinfo, 2);
+    const char *purpose = operators::reason_argument(fcinfo, 3);
+    const operators::Member member = operators::require_member(user_id, tenant_id);
+    const session::JobToken job = session::begin_job(member.user_id, member.tenant_id, expires_at, purpose);
+    audit::record({.action = "job_token",
+                   .acting_as = member.user_id,
+                   .tenant_id = member.tenant_id,
+                   .reason = purpose,
+                   .session_id = job.session_id,
+                   .detail = psprintf("{\"expires_at\": \"%s\"}", timestamptz_to_str(expires_at))});
+    PG_RETURN_TEXT_P(cstring_to_text(job.token));
 }
