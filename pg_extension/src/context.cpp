@@ -25,6 +25,7 @@ char *session_setting = nullptr;
 char *role_setting = nullptr;
 char *actor_setting = nullptr;
 bool bypass_setting = false;
+bool read_only_setting = false;
 
 // Written by the assign hooks alone. Null where the setting is empty.
 const Identifier *current_user_id = nullptr;
@@ -126,7 +127,7 @@ bool check_identifier(char **value, void **extra, GucSource source)
     return true;
 }
 
-bool check_bypass(bool *, void **, GucSource source) { return may_write(source); }
+bool check_flag(bool *, void **, GucSource source) { return may_write(source); }
 
 void assign_user(const char *, void *extra) { current_user_id = static_cast<const Identifier *>(extra); }
 void assign_tenant(const char *, void *extra) { current_tenant_id = static_cast<const Identifier *>(extra); }
@@ -162,6 +163,10 @@ void set_settings(const Identity &identity)
         set_local("tenancy.role", identity.role);
     if (identity.actor != nullptr)
         set_local("tenancy.actor", identity.actor);
+    if (identity.read_only) {
+        set_local("tenancy.read_only", "on");
+        set_local("transaction_read_only", "on");
+    }
 }
 
 void set_role(const char *role_name)
@@ -246,7 +251,10 @@ void define_settings()
     define_identifier("tenancy.actor", "Operator who acts in the current context.", &actor_setting, assign_actor);
     DefineCustomBoolVariable("tenancy.bypass", "Whether the current context may see all tenants.",
                              "Set by tenancy.attach() for one transaction; nobody can set it by hand.",
-                             &bypass_setting, false, PGC_SUSET, context_flags, check_bypass, nullptr, nullptr);
+                             &bypass_setting, false, PGC_SUSET, context_flags, check_flag, nullptr, nullptr);
+    DefineCustomBoolVariable("tenancy.read_only", "Whether the current context writes nothing.",
+                             "Set by tenancy.act_as() for one transaction; nobody can set it by hand.", &read_only_setting,
+                             false, PGC_SUSET, context_flags, check_flag, nullptr, nullptr);
 }
 
 bool attached() { return current_user_id != nullptr || current_actor != nullptr; }
@@ -263,6 +271,12 @@ void require_detached()
         ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION), errmsg("this transaction is attached already"),
                         errdetail("A context is set once and stays to the end of the transaction."),
                         errhint("End the transaction first, or roll back to a savepoint of before tenancy.attach().")));
+}
+
+void hold_read_only()
+{
+    if (read_only_setting)
+        XactReadOnly = true;
 }
 
 void note_held_cursor() { held_cursor_since = GetCurrentTransactionStartTimestamp(); }
