@@ -26,6 +26,7 @@ char *role_setting = nullptr;
 char *actor_setting = nullptr;
 bool bypass_setting = false;
 bool read_only_setting = false;
+bool all_roles_setting = false;
 
 // Written by the assign hooks alone. Null where the setting is empty.
 const Identifier *current_user_id = nullptr;
@@ -163,6 +164,8 @@ void set_settings(const Identity &identity)
         set_local("tenancy.role", identity.role);
     if (identity.actor != nullptr)
         set_local("tenancy.actor", identity.actor);
+    if (identity.all_roles)
+        set_local("tenancy.all_roles", "on");
     if (identity.read_only) {
         set_local("tenancy.read_only", "on");
         set_local("transaction_read_only", "on");
@@ -255,6 +258,9 @@ void define_settings()
     DefineCustomBoolVariable("tenancy.read_only", "Whether the current context writes nothing.",
                              "Set by tenancy.act_as() for one transaction; nobody can set it by hand.", &read_only_setting,
                              false, PGC_SUSET, context_flags, check_flag, nullptr, nullptr);
+    DefineCustomBoolVariable("tenancy.all_roles", "Whether the current context has every role inside its tenant.",
+                             "Set by the trials of tenancy.isolation_tests() for one statement; nobody can set it by hand.",
+                             &all_roles_setting, false, PGC_SUSET, context_flags, check_flag, nullptr, nullptr);
 }
 
 bool attached() { return current_user_id != nullptr || current_actor != nullptr; }
@@ -262,6 +268,7 @@ bool bypassing() { return bypass_setting; }
 const char *user_id() { return current_user_id != nullptr ? current_user_id->text : nullptr; }
 const char *tenant_id() { return current_tenant_id != nullptr ? current_tenant_id->text : nullptr; }
 const char *role() { return current_role != nullptr ? current_role->text : nullptr; }
+bool has_all_roles() { return all_roles_setting; }
 const char *actor() { return current_actor != nullptr ? current_actor->text : user_id(); }
 const char *session_id() { return current_session_id != nullptr ? current_session_id->text : nullptr; }
 

@@ -1,5 +1,6 @@
 // The tenant context: user, tenant and access of one transaction. The truth lives in settings that only enter()
-// and lend() can write (tenancy.user_id, tenancy.tenant_id, tenancy.session_id, tenancy.bypass, tenancy.role, tenancy.actor, tenancy.read_only),
+// and lend() can write (tenancy.user_id, tenancy.tenant_id, tenancy.session_id, tenancy.bypass, tenancy.role, tenancy.actor, tenancy.read_only,
+// tenancy.all_roles),
 // all set LOCAL: Postgres
 // itself ends them at commit and rollback, restores them at ROLLBACK TO SAVEPOINT and copies them to parallel
 // workers. A static beside them would be wrong in all three cases; do not add one.
@@ -16,6 +17,7 @@ struct Identity {
     const char *role = nullptr;  // the user's role inside the tenant; null: none
     const char *actor = nullptr; // login of the operator who really acts; null: the user
     bool read_only = false;      // nothing is written in this context, whatever is done to transaction_read_only
+    bool all_roles = false;      // has every role inside the tenant: the strongest attacker of the isolation trials
 };
 
 void define_settings();
@@ -28,6 +30,7 @@ const char *user_id();
 const char *tenant_id();
 const char *session_id();
 const char *role();
+bool has_all_roles();
 const char *actor(); // the operator's login, else the user
 bool bypassing();
 
