@@ -4,12 +4,15 @@ create table tenancy.directory (
   singleton boolean not null default true constraint directory_pkey primary key
     constraint directory_has_one_row check (singleton),
   accounts regclass not null,
-  memberships regclass not null
+  memberships regclass not null,
+  set_password_hash text -- not regprocedure, which pg_upgrade refuses in tables
 );
 comment on table tenancy.directory is 'the two views that show the application''s accounts and memberships; written by tenancy.use_directory()';
 comment on column tenancy.directory.singleton is 'there is one row at most';
 comment on column tenancy.directory.accounts is 'view: user_id, user_name, password_hash, is_admin, optionally disabled';
 comment on column tenancy.directory.memberships is 'view: user_id, tenant_id, tenant_name, optionally role';
+comment on column tenancy.directory.set_password_hash is
+  'signature of the function that stores a new password hash, every name with its schema; NULL: there is none';
 revoke all on tenancy.directory from public;
 select pg_catalog.pg_extension_config_dump('tenancy.directory', '');
 
@@ -41,12 +44,47 @@ create function tenancy.members_of(tenant text) returns text[]
 comment on function tenancy.members_of(text) is 'internal: user_id of the tenant''s members; NULL when it has none';
 revoke execute on function tenancy.known_tenant(text), tenancy.known_user(text), tenancy.members_of(text) from public;
 
-create function tenancy.use_directory(accounts regclass, memberships regclass) returns void
+-- The setter runs as the views' owner, so it must be this owner's. It takes user_id as the accounts view has it, or as text.
+create function tenancy.setter_signature(accounts regclass, setter regprocedure) returns text
+  language plpgsql stable parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  signature text;
+begin
+  select format('%I.%I(%s)', n.nspname, p.proname,
+                (select string_agg(format('pg_catalog.%I', t.typname), ', ' order by argument.position)
+                   from unnest(p.proargtypes::oid[]) with ordinality argument (type, position)
+                   join pg_type t on t.oid = argument.type))
+    into signature
+    from pg_proc p
+    join pg_namespace n on n.oid = p.pronamespace
+    join pg_class c on c.oid = setter_signature.accounts
+    join pg_attribute a on a.attrelid = c.oid and a.attname = 'user_id' and not a.attisdropped
+   where p.oid = setter_signature.setter and p.prokind = 'f' and not p.proretset and p.proowner = c.relowner
+     and p.pronargs = 2 and p.proargtypes[0] in (a.atttypid, 'text'::regtype) and p.proargtypes[1] = 'text'::regtype
+     and p.proargtypes[0] in ('integer'::regtype, 'bigint'::regtype, 'uuid'::regtype, 'text'::regtype);
+  if not found then
+    raise exception using
+      errcode = 'invalid_object_definition',
+      message = format('%s cannot store password hashes for this directory', setter),
+      hint = 'It must be a function (user_id, text) that belongs to the owner of the views; user_id is of the type in the accounts view, or text.';
+  end if;
+  return signature;
+end
+$function$;
+comment on function tenancy.setter_signature(regclass, regprocedure) is
+  'internal: the signature of a setter as tenancy.directory keeps it; refused when it does not fit the directory';
+revoke execute on function tenancy.setter_signature(regclass, regprocedure) from public;
+
+create function tenancy.use_directory(accounts regclass, memberships regclass, set_password_hash regprocedure default null)
+  returns void
   language plpgsql volatile parallel unsafe
   security definer set search_path = pg_catalog, pg_temp
 as $function$
 declare
   foreign_view text;
+  signature text;
 begin
   if accounts is null or memberships is null then
     raise exception using
@@ -64,13 +102,17 @@ begin
       message = format('must be owner of view %s', foreign_view),
       hint = 'Call tenancy.use_directory() as the owner of both views.';
   end if;
-  insert into tenancy.directory as d (accounts, memberships)
-  values (use_directory.accounts, use_directory.memberships)
-  on conflict (singleton) do update set accounts = excluded.accounts, memberships = excluded.memberships;
+  if set_password_hash is not null then
+    signature := tenancy.setter_signature(accounts, set_password_hash);
+  end if;
+  insert into tenancy.directory as d (accounts, memberships, set_password_hash)
+  values (use_directory.accounts, use_directory.memberships, signature)
+  on conflict (singleton) do update
+    set accounts = excluded.accounts, memberships = excluded.memberships, set_password_hash = excluded.set_password_hash;
   perform tenancy.probe_directory();
 end
 $function$;
-comment on function tenancy.use_directory(regclass, regclass) is
-  'registers the views of accounts and memberships that sign-in asks; refused when they cannot work';
-revoke execute on function tenancy.use_directory(regclass, regclass) from public;
-grant execute on function tenancy.use_directory(regclass, regclass) to pg_database_owner;
+comment on function tenancy.use_directory(regclass, regclass, regprocedure) is
+  'registers the views of accounts and memberships that sign-in asks, and optionally the function that stores a new password hash; refused when they cannot work';
+revoke execute on function tenancy.use_directory(regclass, regclass, regprocedure) from public;
+grant execute on function tenancy.use_directory(regclass, regclass, regprocedure) to pg_database_owner;

@@ -5,12 +5,19 @@
 extern "C" {
 #include "postmaster/bgworker.h"
 #include "storage/dsm.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "utils/wait_event.h"
 #include "utils/resowner.h"
 }
 
 namespace tenancy::autonomous {
 
 namespace {
+
+// Parallel queries and other writers come and go: how long to wait for a place among max_worker_processes.
+constexpr int patience_ms = 3000;
+constexpr int pause_ms = 20;
 
 // What caller and worker share. The worker sets done after its commit, and nothing else.
 struct Message {
@@ -72,7 +79,14 @@ void run(Task task, const char *payload)
     worker.bgw_notify_pid = MyProcPid;
 
     BackgroundWorkerHandle *handle;
-    if (!RegisterDynamicBackgroundWorker(&worker, &handle))
+    bool registered = RegisterDynamicBackgroundWorker(&worker, &handle);
+    for (int waited = 0; !registered && waited < patience_ms; waited += pause_ms) {
+        (void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, pause_ms, PG_WAIT_EXTENSION);
+        ResetLatch(MyLatch);
+        CHECK_FOR_INTERRUPTS();
+        registered = RegisterDynamicBackgroundWorker(&worker, &handle);
+    }
+    if (!registered)
         ereport(ERROR, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED), errmsg("no background worker is free"),
                         errhint("Try again, or raise max_worker_processes.")));
     const BgwHandleStatus status = WaitForBackgroundWorkerShutdown(handle);

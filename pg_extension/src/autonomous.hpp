@@ -9,7 +9,7 @@ namespace tenancy::autonomous {
 enum class Task { note_sign_in, append_audit };
 
 // payload is the JSON text of the task's argument, at most longest_payload bytes. Returns when the task is committed.
-// Errors: 53400 no background worker is free, 58000 the task failed (the server log says why). May ereport.
+// Errors: 53400 no background worker became free within three seconds, 58000 the task failed (the server log says why). May ereport.
 constexpr int longest_payload = 16384;
 void run(Task task, const char *payload);
 

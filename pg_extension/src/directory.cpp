@@ -4,6 +4,7 @@
 #include "identity_switch.hpp"
 
 extern "C" {
+#include "catalog/pg_proc.h"
 #include "commands/trigger.h"
 #include "lib/stringinfo.h"
 }
@@ -54,14 +55,16 @@ Oid registry_oid()
 struct Registration {
     Oid accounts;
     Oid memberships;
+    char *setter; // signature; null: there is none
 };
 
 Registration read_registration(Oid registry)
 {
     constexpr AttrNumber accounts_column = 2;
     constexpr AttrNumber memberships_column = 3;
+    constexpr AttrNumber setter_column = 4;
 
-    Registration result{InvalidOid, InvalidOid};
+    Registration result{InvalidOid, InvalidOid, nullptr};
     Relation relation = table_open(registry, AccessShareLock);
     Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
     SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, snapshot, 0, nullptr);
@@ -71,6 +74,8 @@ Registration read_registration(Oid registry)
         TupleDesc shape = RelationGetDescr(relation);
         result.accounts = DatumGetObjectId(heap_getattr(tuple, accounts_column, shape, &is_null));
         result.memberships = DatumGetObjectId(heap_getattr(tuple, memberships_column, shape, &is_null));
+        const Datum setter = heap_getattr(tuple, setter_column, shape, &is_null);
+        result.setter = is_null ? nullptr : TextDatumGetCString(setter);
     }
     systable_endscan(scan);
     UnregisterSnapshot(snapshot);
@@ -339,6 +344,48 @@ char *text_cell(int column)
     return is_null ? nullptr : copied(DatumGetTextPP(value));
 }
 
+bool function_belongs_to(Oid function, Oid owner)
+{
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    const bool belongs = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->proowner == owner;
+    ReleaseSysCache(tuple);
+    return belongs;
+}
+
+// The setter's body may name things without a schema; whoever signs in must not give these names another meaning. A
+// setter that pins a search_path of its own has that one.
+void pin_search_path()
+{
+    (void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                             false);
+}
+
+// Between SPI_connect and SPI_finish, as the views' owner. The registration is a text, so what it names is looked at
+// again: the function may have gone, or have another owner now.
+const char *call_of_setter(const char *signature)
+{
+    Oid types[] = {TEXTOID};
+    Datum values[] = {CStringGetTextDatum(signature)};
+    bool is_null = true;
+    Oid function = InvalidOid;
+    if (SPI_execute_with_args("select pg_catalog.to_regprocedure($1)", 1, types, values, nullptr, true, 1) ==
+            SPI_OK_SELECT &&
+        SPI_processed == 1)
+        function = DatumGetObjectId(cell(1, &is_null));
+    if (is_null || !function_belongs_to(function, prepared.owner))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+                        errmsg("the directory's function that stores password hashes is gone or has another owner"),
+                        errhint("Call tenancy.use_directory() with one that belongs to the owner of the views.")));
+    Oid *arguments;
+    int count;
+    (void) get_func_signature(function, &arguments, &count);
+    return psprintf("select %s($1::%s, $2)",
+                    quote_qualified_identifier(get_namespace_name(get_func_namespace(function)), get_func_name(function)),
+                    format_type_be_qualified(arguments[0]));
+}
+
 Account ask_account(Plan plan, const char *key)
 {
     Account account{};
@@ -429,10 +476,48 @@ char *tenant_with_members(const char *tenant_id)
     return known;
 }
 
-void set_password_hash(const char *, const char *)
+bool has_setter() { return read_registration(registry_oid()).setter != nullptr; }
+
+void set_password_hash(const char *user_id, const char *hash)
 {
-    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                    errmsg("the directory has no setter for password hashes")));
+    const char *setter = read_registration(registry_oid()).setter;
+    if (setter == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("the directory has no function that stores password hashes"),
+                        errhint("Give tenancy.use_directory() one as its third argument.")));
+    SPI_connect();
+    if (!prepared.complete || prepared.outdated)
+        load();
+    const Reader owner = begin_reading(prepared.owner);
+    pin_search_path();
+    Oid types[] = {TEXTOID, TEXTOID};
+    Datum values[] = {CStringGetTextDatum(user_id), CStringGetTextDatum(hash)};
+    const int code = SPI_execute_with_args(call_of_setter(setter), 2, types, values, nullptr, false, 0);
+    end_reading(owner);
+    if (code != SPI_OK_SELECT)
+        elog(ERROR, "could not call the directory's setter: %s", SPI_result_code_string(code));
+    SPI_finish();
+}
+
+bool lock_password_hash(const char *user_id, const char *hash)
+{
+    SPI_connect();
+    if (!prepared.complete || prepared.outdated)
+        load();
+    const Reader owner = begin_reading(prepared.owner);
+    (void) set_config_option("lock_timeout", "1s", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+    const char *sql = psprintf("select a.password_hash::pg_catalog.text OPERATOR(pg_catalog.=) $2 from %s a "
+                               "where a.user_id OPERATOR(pg_catalog.=) $1::%s for update",
+                               qualified(prepared.accounts), identifier_type(prepared.accounts, "user_id"));
+    Oid types[] = {TEXTOID, TEXTOID};
+    Datum values[] = {CStringGetTextDatum(user_id), CStringGetTextDatum(hash)};
+    const int code = SPI_execute_with_args(sql, 2, types, values, nullptr, false, 0);
+    end_reading(owner);
+    if (code != SPI_OK_SELECT)
+        elog(ERROR, "could not lock an account: %s", SPI_result_code_string(code));
+    const bool same = SPI_processed > 0 && flag(1);
+    SPI_finish();
+    return same;
 }
 
 uint64 generation() { return changes; }

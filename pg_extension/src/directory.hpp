@@ -57,8 +57,16 @@ Tenants all_tenants();
 // The tenant as the directory spells it, null when no membership names it.
 char *tenant_with_members(const char *tenant_id);
 
-// Through the setter that is registered with the directory. Errors: 55000 there is none.
+// Whether a function that stores password hashes is registered.
+bool has_setter();
+
+// Has that function store a new hash, as the views' owner in a security-restricted operation. What it does is not checked:
+// ask for the account again. Errors: 55000 there is none, 42P17 it is gone or has another owner, and its own.
 void set_password_hash(const char *user_id, const char *hash);
+
+// Locks the account's row to the end of the (sub)transaction; false when the account is gone or has another hash by now.
+// Waits a second at most. Errors: 55P03 somebody else is changing it, 0A000 the view cannot be locked (it groups or unites).
+bool lock_password_hash(const char *user_id, const char *hash);
 
 // Another number after each change of the registration or of its views that this backend has heard of.
 uint64 generation();

@@ -1,19 +1,21 @@
 // Sign-in, attach, choice of a tenant: the only C++ code that touches tenancy.session. The row is found by direct
 // index access, with no rights of the caller needed and none lent; it is written as the table's owner.
-#include "session.hpp"
-
 #include "core/password.hpp"
 #include "core/token.hpp"
+
+#include "session.hpp"
 
 #include "audit.hpp"
 #include "context.hpp"
 #include "directory.hpp"
 #include "guard.hpp"
 #include "identity_switch.hpp"
+#include "password_renewal.hpp"
 #include "relation_of_ours.hpp"
 #include "settings.hpp"
 #include "standing_cache.hpp"
 #include "suspension.hpp"
+#include "throttle.hpp"
 
 extern "C" {
 #include "utils/fmgrprotos.h"
@@ -72,7 +74,8 @@ Datum digest_datum(Fingerprint *room, std::string_view characters)
 
 // By token digest or by id, under the latest snapshot: a session revoked a moment ago is revoked, also for a
 // transaction whose own snapshot is older.
-Session find_session(const char *index, Column column, RegProcedure equals, Datum key)
+// What was said of the client is handed over where somebody asks for it.
+Session find_session(const char *index, Column column, RegProcedure equals, Datum key, Jsonb **client = nullptr)
 {
     Session session{};
     Relation relation = table_open(relation_of_ours("session"), AccessShareLock);
@@ -97,6 +100,8 @@ Session find_session(const char *index, Column column, RegProcedure equals, Datu
         session.has_fingerprint = !is_null;
         if (session.has_fingerprint)
             memcpy(session.fingerprint, VARDATA_ANY(DatumGetByteaPP(fingerprint)), sizeof session.fingerprint);
+        if (client != nullptr)
+            *client = DatumGetJsonbPCopy(heap_getattr(tuple, column_client, shape, &is_null));
         const Datum purpose = heap_getattr(tuple, column_purpose, shape, &is_null);
         session.purpose = is_null ? nullptr : TextDatumGetCString(purpose);
     }
@@ -326,8 +331,9 @@ directory::Account require_active_account(const char *user_id)
     return account;
 }
 
-[[noreturn]] void refuse_sign_in()
+[[noreturn]] void refuse_sign_in(const throttle::Attempt &attempt)
 {
+    throttle::note_failure(attempt);
     ereport(ERROR, (errcode(ERRCODE_INVALID_PASSWORD), errmsg("wrong user name or password")));
     pg_unreachable();
 }
@@ -339,7 +345,7 @@ text *text_argument(FunctionCallInfo fcinfo, int number)
 
 // The work is the same for a name that is there and one that is not: two questions to the directory and one
 // hashing, against the account's own hash or else against another one of the directory.
-directory::Account authenticate(const char *user_name, const text *password)
+directory::Account authenticate(const char *user_name, const text *password, const throttle::Attempt &attempt)
 {
     // Spent when the directory has no usable hash at all; nothing hashes to it.
     constexpr const char *last_resort =
@@ -362,13 +368,22 @@ directory::Account authenticate(const char *user_name, const text *password)
     const bool matches = core::password::verify(
         std::string_view(VARDATA_ANY(password), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(password))), hash);
     if (!matches || !usable || account.disabled)
-        refuse_sign_in();
+        refuse_sign_in(attempt);
     return account;
 }
 
 } // namespace
 
 namespace session {
+
+Jsonb *client_of(const char *session_id)
+{
+    Jsonb *client = nullptr;
+    if (session_id != nullptr)
+        find_session("session_pkey", column_id, F_UUID_EQ, DirectFunctionCall1(uuid_in, CStringGetDatum(session_id)),
+                     &client);
+    return client != nullptr ? client : DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
+}
 
 void renew_fingerprint(const char *user_id, const char *old_hash, const char *new_hash)
 {
@@ -444,7 +459,10 @@ TENANCY_FUNCTION(tenancy_login)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("client must be a JSON object of at most %d bytes",
                                                                          longest_client)));
 
-    const directory::Account account = authenticate(text_to_cstring(name), password);
+    const throttle::Attempt attempt = throttle::admit(name, client);
+    directory::Account account = authenticate(text_to_cstring(name), password, attempt);
+    throttle::note_success(attempt);
+    account.password_hash = password_renewal::renew(account, password);
     const directory::Memberships memberships = directory::memberships_of(account.user_id);
     const char *tenant = account.is_admin ? nullptr : memberships.only_tenant;
     const TimestampTz expires_at =

@@ -1,10 +1,13 @@
-// What a new password hash means for the sessions that the old one opened. A session keeps the fingerprint of the stored
-// hash of its sign-in, and attach refuses it when the directory has another one.
+// Sessions as the change of a password sees them. A session keeps the fingerprint of the stored hash of its sign-in, and
+// attach refuses it when the directory has another one.
 #pragma once
 
-#include <cstdint>
+#include "pg_prelude.hpp"
 
 namespace tenancy::session {
+
+// What the caller of tenancy.login() said of the client; an empty object without a session. May ereport.
+Jsonb *client_of(const char *session_id);
 
 // The same password has a new hash, and its sessions live on. May ereport.
 void renew_fingerprint(const char *user_id, const char *old_hash, const char *new_hash);
@@ -18,7 +21,7 @@ struct JobToken {
     const char *session_id;
 };
 
-// A session without a password, for a worker. expires_at is a TimestampTz. The caller has checked all four. May ereport.
-JobToken begin_job(const char *user_id, const char *tenant_id, std::int64_t expires_at, const char *purpose);
+// A session without a password, for a worker. The caller has checked all four. May ereport.
+JobToken begin_job(const char *user_id, const char *tenant_id, TimestampTz expires_at, const char *purpose);
 
 } // namespace tenancy::session

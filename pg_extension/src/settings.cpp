@@ -18,6 +18,10 @@ int session_lifetime_value = 12 * seconds_per_hour;
 int session_idle_value = seconds_per_hour;
 int session_retention_value = 24 * seconds_per_hour;
 int membership_cache_value = 0;
+int sign_in_free_failures_value = 5;
+int sign_in_free_failures_per_address_value = 50;
+int sign_in_longest_wait_value = 15 * 60;
+int sign_in_known_address_value = 30 * 24 * seconds_per_hour;
 
 const config_enum_entry missing_context_words[] = {{"error", static_cast<int>(MissingContext::error), false},
                                                    {"empty", static_cast<int>(MissingContext::empty), false},
@@ -114,6 +118,31 @@ void define()
         "a disabled account, a taken admin right and a changed password do not end access on that backend. A revoked or "
         "expired session, a suspended tenant and a change of the registered directory always do at once.",
         &membership_cache_value, 0, 0, longest_membership_cache, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+
+    DefineCustomIntVariable("tenancy.sign_in_free_failures", "How many failed sign-ins a user name may have before it has to wait.",
+                            "Each further failure doubles the wait, beginning with a second. It holds for an address that has "
+                            "signed in with the name before, too, with a count of its own.",
+                            &sign_in_free_failures_value, 5, 0, 1000, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+
+    DefineCustomIntVariable("tenancy.sign_in_free_failures_per_address",
+                            "How many failed sign-ins a client address may have before it has to wait.",
+                            "Counted over all names. Many people can share an address; those who have signed in from it before do "
+                            "not wait for it.",
+                            &sign_in_free_failures_per_address_value, 50, 0, 100000, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+
+    DefineCustomIntVariable("tenancy.sign_in_longest_wait", "How long a sign-in has to wait at most after failed ones.",
+                            "Somebody who goes on guessing a name has one guess in this time, from wherever; as long without a "
+                            "failure takes one failure off the count. 0 switches throttling off: passwords can then be guessed as "
+                            "fast as the server hashes.",
+                            &sign_in_longest_wait_value, 15 * 60, 0, 24 * seconds_per_hour, PGC_SUSET, GUC_UNIT_S, nullptr,
+                            nullptr, nullptr);
+
+    DefineCustomIntVariable("tenancy.sign_in_known_address",
+                            "How long an address keeps its way in after it has signed in with a name.",
+                            "Failures from elsewhere do not keep it waiting. 0 knows no addresses: whoever fails often enough with "
+                            "somebody's name then keeps that person waiting as well.",
+                            &sign_in_known_address_value, 30 * 24 * seconds_per_hour, 0, longest_seconds, PGC_SUSET, GUC_UNIT_S,
+                            nullptr, nullptr, nullptr);
 }
 
 MissingContext on_missing_context() { return static_cast<MissingContext>(on_missing_context_value); }
@@ -122,5 +151,9 @@ Guard guard() { return static_cast<Guard>(guard_value); }
 int session_lifetime_seconds() { return session_lifetime_value; }
 int session_idle_seconds() { return session_idle_value; }
 int membership_cache_milliseconds() { return membership_cache_value; }
+int sign_in_free_failures() { return sign_in_free_failures_value; }
+int sign_in_free_failures_per_address() { return sign_in_free_failures_per_address_value; }
+int sign_in_longest_wait_seconds() { return sign_in_longest_wait_value; }
+int sign_in_known_address_seconds() { return sign_in_known_address_value; }
 
 } // namespace tenancy::settings

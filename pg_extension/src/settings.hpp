@@ -19,5 +19,9 @@ Guard guard();                       // tenancy.guard
 int session_lifetime_seconds();      // tenancy.session_lifetime
 int session_idle_seconds();          // tenancy.session_idle_timeout; 0 is no idle limit
 int membership_cache_milliseconds(); // tenancy.membership_cache; 0 is no cache
+int sign_in_free_failures();         // tenancy.sign_in_free_failures, of a name
+int sign_in_free_failures_per_address(); // tenancy.sign_in_free_failures_per_address
+int sign_in_longest_wait_seconds();  // tenancy.sign_in_longest_wait; 0 is no throttling
+int sign_in_known_address_seconds(); // tenancy.sign_in_known_address
 
 } // namespace tenancy::settings

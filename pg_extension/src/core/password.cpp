@@ -17,6 +17,9 @@ constexpr long sha512_highest_rounds = 1'000'000;
 // yescrypt's parameter block as libxcrypt writes it: flags 'j', then N from '2' up, then block size. 'C' is cost 8.
 constexpr char yescrypt_highest_n = 'C';
 
+// What crypt_gensalt_rn writes for cost 0, which is its default.
+constexpr std::string_view yescrypt_of_new_hashes = "$y$j9T$";
+
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
 Scheme bcrypt_scheme(std::string_view hash) noexcept
@@ -117,6 +120,22 @@ bool verify(std::string_view password, const std::string &hash)
     const std::string_view made(computed);
     const bool equal = made.size() == hash.size() && CRYPTO_memcmp(made.data(), hash.data(), made.size()) == 0;
     return equal && fits;
+}
+
+bool outdated(std::string_view hash) noexcept
+{
+    switch (scheme_of(hash)) {
+    case Scheme::bcrypt:
+    case Scheme::sha512:
+        return true;
+    case Scheme::yescrypt:
+        // N and r stand as one character each, whose order is that of ASCII; both must be as large as in a new hash.
+        return hash[4] < yescrypt_of_new_hashes[4] || hash[5] < yescrypt_of_new_hashes[5];
+    case Scheme::unrecognized:
+    case Scheme::too_costly:
+        break;
+    }
+    return false;
 }
 
 std::string hash(std::string_view password)

@@ -29,4 +29,7 @@ bool verify(std::string_view password, const std::string &hash);
 // A new yescrypt hash. Errors: 22023 for an empty, overlong or NUL-holding password, 58000 without randomness.
 std::string hash(std::string_view password);
 
+// True for a usable hash that takes less work to break than a new one: another scheme, or yescrypt with smaller parameters.
+bool outdated(std::string_view hash) noexcept;
+
 } // namespace tenancy::core::password

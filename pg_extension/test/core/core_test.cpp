@@ -1,5 +1,6 @@
 // src/core without a server.
 #include "core/error.hpp"
+#include "core/client_address.hpp"
 #include "core/password.hpp"
 #include "core/token.hpp"
 
@@ -152,6 +153,32 @@ TEST(Password, NewHashesRefuseWhatCouldNotBeChecked)
     EXPECT_EQ(sqlstate_of([] { core::password::hash(std::string(512, 'x')); }), "22023");
     EXPECT_EQ(sqlstate_of([] { core::password::hash(std::string_view("a\0b", 3)); }), "22023");
     EXPECT_EQ(sqlstate_of([] { core::password::hash(std::string(511, 'x')); }), "none");
+}
+
+TEST(Password, KnowsWhichHashesAreOutdated)
+{
+    EXPECT_TRUE(core::password::outdated(bcrypt_user));
+    EXPECT_TRUE(core::password::outdated(sha512_hello));
+    EXPECT_FALSE(core::password::outdated(core::password::hash("user"))) << "a new hash is not";
+    EXPECT_FALSE(core::password::outdated("$y$jAT$salt$digest")) << "nor is one that takes more work";
+    EXPECT_TRUE(core::password::outdated("$y$j8T$salt$digest"));
+    EXPECT_TRUE(core::password::outdated("$y$j75$salt$digest")) << "cost 1 and 2 have smaller blocks";
+    EXPECT_TRUE(core::password::outdated("$y$j95$salt$digest"));
+    EXPECT_FALSE(core::password::outdated("a password in plain text"));
+    EXPECT_FALSE(core::password::outdated("$2b$31" + bcrypt_user.substr(6))) << "what is never verified is never renewed";
+}
+
+TEST(ClientAddress, CountsIpv6ByItsNetwork)
+{
+    using core::client_address::throttled;
+    EXPECT_EQ(throttled("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
+    EXPECT_EQ(throttled("2001:DB8:1:2::1"), throttled("2001:db8:1:2:ffff:ffff:ffff:ffff"));
+    EXPECT_NE(throttled("2001:db8:1:2::1"), throttled("2001:db8:1:3::1"));
+    EXPECT_EQ(throttled("192.0.2.7"), "192.0.2.7");
+    EXPECT_EQ(throttled("::ffff:192.0.2.7"), "192.0.2.7");
+    EXPECT_EQ(throttled("pool member 3"), "pool member 3");
+    EXPECT_EQ(throttled(""), "");
+    EXPECT_EQ(throttled(std::string(4000, 'x')), std::string(4000, 'x'));
 }
 
 TEST(Error, CutsLongTextsAndStaysTerminated)
