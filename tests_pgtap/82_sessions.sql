@@ -1,6 +1,6 @@
 -- Sessions as people and operators manage them: a new token at each choice, lists, endings, clean-up.
 
-select plan(75);
+select plan(76);
 select tests.open('gateway', 'shop_gateway');
 select tests.open('operator', 'shop_operator');
 select tests.open('root', 'shop_root');
@@ -143,11 +143,12 @@ select is(tests.tell('operator', (select format('select tenancy.revoke_all(''2''
 update many set token = pg_temp.choose('gateway', token, '2') where name = 'eve';
 select is(tests.tell('operator', (select format('select tenancy.revoke_all(''2'', %L)', id) from shop.account where user_name = 'eve')), '1', 'but an admin who has stepped into it');
 select is(pg_temp.living(), 'bob joy', 'and only that one');
+select is(tests.tell('operator', (select format('select tenancy.revoke(%L)', pg_temp.session_of(token)) from many where name = 'joy')), 't', 'or any single one by its id');
 select is(tests.sqlstate_of('gateway', 'select tenancy.rotate_secrets()'), '42501', 'the gateway rotates nothing');
-select is(tests.tell('operator', 'select tenancy.rotate_secrets()'), '2', 'rotate_secrets ends what is left');
+select is(tests.tell('operator', 'select tenancy.rotate_secrets()'), '1', 'rotate_secrets ends what is left');
 select is(pg_temp.living(), null, 'nobody is signed in');
-select is((select array_agg(action order by id) from (select id, action from tenancy.audit_log where action in ('revoke_all', 'rotate_secrets') order by id desc limit 3) l),
-  array['revoke_all', 'revoke_all', 'rotate_secrets'], 'all of it is in the audit log');
+select is((select array_agg(action order by id) from (select id, action from tenancy.audit_log where action in ('revoke', 'revoke_all', 'rotate_secrets') order by id desc limit 3) l),
+  array['revoke_all', 'revoke', 'rotate_secrets'], 'all of it is in the audit log');
 
 -- ---------------------------------------------------------------- clean-up
 delete from tenancy.session;
