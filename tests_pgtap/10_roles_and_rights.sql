@@ -14,15 +14,16 @@ select set_eq(
   $$select r.rolname::text as role, m.rolname::text as member, a.admin_option
       from pg_auth_members a join pg_roles r on r.oid = a.roleid join pg_roles m on m.oid = a.member
      where m.rolname like 'tenancy\_%'$$,
-  $$values ('tenancy_user', 'tenancy_gateway', false), ('tenancy_admin', 'tenancy_gateway', false)$$,
-  'the gateway''s role can become user and admin, cannot hand that on, and nothing else is a member of anything');
+  $$values ('tenancy_user', 'tenancy_gateway', false), ('tenancy_admin', 'tenancy_gateway', false),
+           ('tenancy_user', 'tenancy_operator', false), ('tenancy_admin', 'tenancy_operator', false)$$,
+  'the roles of gateway and operators can become user and admin, cannot hand that on, and nothing else is a member of anything');
 
 select set_eq(
   $$select p.proname::text from pg_proc p
      where p.pronamespace = 'tenancy'::regnamespace
        and has_function_privilege('public', p.oid, 'execute')$$,
   $$values ('tenant_id'), ('tenant_bigint'), ('tenant_uuid'), ('user_id'), ('user_bigint'), ('user_uuid'),
-           ('bypassing'), ('session_id'), ('whoami'), ('current_sign_in'),
+           ('bypassing'), ('session_id'), ('actor'), ('role'), ('has_role'), ('whoami'), ('current_sign_in'),
            ('why'), ('why_write'), ('key_condition'), ('look_statement'), ('look_past_policies'), ('refusing_policies'), ('policy_reasons'),
            ('missing_grants'), ('why_situation'), ('whose_row'), ('plain_defaults'),
            ('guard_mode'), ('own_work'), ('guard_findings')$$, -- the guard asks as whoever runs DDL
@@ -37,6 +38,8 @@ select set_eq(
            ('tenancy_user my_sessions'), ('tenancy_admin my_sessions'), ('tenancy_user end_other_sessions'), ('tenancy_admin end_other_sessions'),
            ('tenancy_user change_password'), ('tenancy_admin change_password'),
            ('tenancy_operator suspend'), ('tenancy_operator resume'), ('tenancy_operator revoke_all'), ('tenancy_operator rotate_secrets'),
+           ('tenancy_operator bypass'), ('tenancy_operator act_as'), ('tenancy_operator for_each_tenant'), ('tenancy_operator job_token'),
+           ('tenancy_user bypass'), ('tenancy_admin bypass'), ('tenancy_user act_as'), ('tenancy_admin act_as'),
            ('tenancy_user attach'), ('tenancy_admin attach'),
            ('tenancy_user revoke'), ('tenancy_admin revoke'), ('tenancy_operator revoke'), ('tenancy_operator hash_password'),
            ('tenancy_operator check'), ('tenancy_operator accept'), ('tenancy_operator withdraw')$$,
@@ -78,7 +81,7 @@ select set_eq(
   $$select p.proname::text from pg_proc p join pg_language l on l.oid = p.prolang
      where p.pronamespace = 'tenancy'::regnamespace and l.lanname = 'c'
        and p.proleakproof and p.provolatile = 's' and p.proparallel = 's' and p.pronargs = 0$$,
-  $$values ('tenant_id'), ('tenant_bigint'), ('tenant_uuid'), ('user_id'), ('user_bigint'), ('user_uuid'), ('bypassing'), ('session_id')$$,
+  $$values ('tenant_id'), ('tenant_bigint'), ('tenant_uuid'), ('user_id'), ('user_bigint'), ('user_uuid'), ('bypassing'), ('session_id'), ('actor'), ('role')$$,
   'the readers, and only they, are C, leakproof, stable and parallel safe');
 
 select is_empty(

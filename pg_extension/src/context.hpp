@@ -1,5 +1,7 @@
 // The tenant context: user, tenant and access of one transaction. The truth lives in settings that only enter()
-// and lend() can write (tenancy.user_id, tenancy.tenant_id, tenancy.session_id, tenancy.bypass), all set LOCAL: Postgres
+// and lend() can write (tenancy.user_id, tenancy.tenant_id, tenancy.session_id, tenancy.bypass, tenancy.role, tenancy.actor, tenancy.read_only,
+// tenancy.all_roles),
+// all set LOCAL: Postgres
 // itself ends them at commit and rollback, restores them at ROLLBACK TO SAVEPOINT and copies them to parallel
 // workers. A static beside them would be wrong in all three cases; do not add one.
 #pragma once
@@ -8,10 +10,14 @@ namespace tenancy::context {
 
 // Plain values, copied by enter(). Null means "not set".
 struct Identity {
-    const char *user_id;    // never null
+    const char *user_id;    // null: a context of an operator or a job, which has an actor instead
     const char *tenant_id;  // null: no tenant chosen yet, or a bypass
     const char *session_id; // null: a context without a session
     bool bypass;            // may see all tenants
+    const char *role = nullptr;  // the user's role inside the tenant; null: none
+    const char *actor = nullptr; // login of the operator who really acts; null: the user
+    bool read_only = false;      // nothing is written in this context, whatever is done to transaction_read_only
+    bool all_roles = false;      // has every role inside the tenant: the strongest attacker of the isolation trials
 };
 
 void define_settings();
@@ -23,6 +29,9 @@ bool attached();
 const char *user_id();
 const char *tenant_id();
 const char *session_id();
+const char *role();
+bool has_all_roles();
+const char *actor(); // the operator's login, else the user
 bool bypassing();
 
 // Sets the context and the role (tenancy_user or tenancy_admin) to the end of the transaction.
@@ -38,5 +47,12 @@ void note_held_cursor();
 
 // 25001 unless the transaction is without a context.
 void require_detached();
+
+// Makes the transaction read-only again where the context is. A SET is refused by the server, but RESET, set_config(…, NULL)
+// and the release of a savepoint of before put READ WRITE back. Called before each statement; throws nothing.
+void hold_read_only();
+
+// What enter() will refuse whatever the identity: 25001, 24000. For callers who put on record what they are about to enter.
+void require_enterable();
 
 } // namespace tenancy::context

@@ -16,4 +16,12 @@ void renew_fingerprint(const char *user_id, const char *old_hash, const char *ne
 // stands for none of. May ereport.
 void end_others(const char *user_id, const char *current_session_id, const char *new_hash);
 
+struct JobToken {
+    const char *token;
+    const char *session_id;
+};
+
+// A session without a password, for a worker. The caller has checked all four. May ereport.
+JobToken begin_job(const char *user_id, const char *tenant_id, TimestampTz expires_at, const char *purpose);
+
 } // namespace tenancy::session
