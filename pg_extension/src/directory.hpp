@@ -42,6 +42,10 @@ struct Standing {
     bool member; // of the tenant asked for; true when none was asked for
 };
 
+// Types of the identifiers, as the views have them.
+Oid user_id_type();
+Oid tenant_id_type();
+
 Standing standing_of(const char *user_id, const char *tenant_id_or_null);
 
 } // namespace tenancy::directory

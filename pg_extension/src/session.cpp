@@ -7,6 +7,7 @@
 #include "directory.hpp"
 #include "guard.hpp"
 #include "identity_switch.hpp"
+#include "issuer.hpp"
 #include "settings.hpp"
 
 namespace tenancy {
@@ -310,6 +311,8 @@ TENANCY_FUNCTION(tenancy_login)
 TENANCY_FUNCTION(tenancy_attach)
 {
     context::require_detached();
+    if (issuer::attach(text_argument(fcinfo, 0), PG_NARGS() > 1 && !PG_ARGISNULL(1) ? PG_GETARG_TEXT_PP(1) : nullptr))
+        PG_RETURN_VOID();
     const Session session = require_session(text_argument(fcinfo, 0));
     const directory::Standing standing = directory::standing_of(session.user_id, session.tenant_id);
     if (!standing.active)
@@ -325,6 +328,7 @@ TENANCY_FUNCTION(tenancy_attach)
 TENANCY_FUNCTION(tenancy_choose_tenant)
 {
     context::require_detached();
+    issuer::refuse_to_keep_choice(text_argument(fcinfo, 0));
     const Session session = require_session(text_argument(fcinfo, 0));
     const directory::Account account = require_active_account(session.user_id);
     text *tenant = PG_ARGISNULL(1) ? nullptr : PG_GETARG_TEXT_PP(1);

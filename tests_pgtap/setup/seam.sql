@@ -17,8 +17,9 @@ select tenancy.use_directory('accounts', 'memberships');
 
 -- Every entry of the library and a statement that passes it.
 create table entry as
-  select p.prosrc as name,
-         case when p.prorettype = 'trigger'::regtype then 'update tenancy.directory set accounts = accounts'
+  select distinct on (p.prosrc) p.prosrc as name,
+         case when p.prorettype = 'trigger'::regtype
+              then (select format('delete from %s where false', t.tgrelid::regclass) from pg_trigger t where t.tgfoid = p.oid limit 1)
               else format('select tenancy.%I(%s)', p.proname,
                           (select string_agg(format('null::%s', format_type(t, null)), ', ') from unnest(p.proargtypes) t))
          end as statement
