@@ -22,14 +22,20 @@ select set_eq(
      where p.pronamespace = 'tenancy'::regnamespace
        and has_function_privilege('public', p.oid, 'execute')$$,
   $$values ('tenant_id'), ('tenant_bigint'), ('tenant_uuid'), ('user_id'), ('user_bigint'), ('user_uuid'),
-           ('bypassing'), ('session_id'), ('whoami'), ('current_sign_in')$$,
-  'everybody may call the readers and whoami, and no other function');
+           ('bypassing'), ('session_id'), ('whoami'), ('current_sign_in'),
+           ('why'), ('why_write'), ('key_condition'), ('look_statement'), ('look_past_policies'), ('refusing_policies'), ('policy_reasons'),
+           ('missing_grants'), ('why_situation'), ('whose_row'), ('plain_defaults')$$,
+  'everybody may call the readers, whoami and why with what it consists of, and no other function');
 
 select set_eq(
   $$select r.name || ' ' || p.proname from (values ('tenancy_user'), ('tenancy_admin'), ('tenancy_gateway'), ('tenancy_operator')) r (name), pg_proc p
      where p.pronamespace = 'tenancy'::regnamespace and not has_function_privilege('public', p.oid, 'execute')
        and has_function_privilege(r.name, p.oid, 'execute')$$,
   $$values ('tenancy_gateway login'), ('tenancy_gateway attach'), ('tenancy_gateway choose_tenant'), ('tenancy_gateway logout'),
+           ('tenancy_gateway clean_sessions'), ('tenancy_operator clean_sessions'),
+           ('tenancy_user my_sessions'), ('tenancy_admin my_sessions'), ('tenancy_user end_other_sessions'), ('tenancy_admin end_other_sessions'),
+           ('tenancy_user change_password'), ('tenancy_admin change_password'),
+           ('tenancy_operator suspend'), ('tenancy_operator resume'), ('tenancy_operator revoke_all'), ('tenancy_operator rotate_secrets'),
            ('tenancy_user attach'), ('tenancy_admin attach'),
            ('tenancy_user revoke'), ('tenancy_admin revoke'), ('tenancy_operator revoke'), ('tenancy_operator hash_password')$$,
   'each role may call just what it is for');
@@ -43,8 +49,9 @@ select is_empty(
 select is_empty(
   $$select p.oid::regprocedure from pg_proc p
      where p.pronamespace = 'tenancy'::regnamespace and p.prosecdef
-       and p.proname not in ('use_directory', 'logout', 'revoke')$$,
-  'only three functions run with their owner''s rights');
+       and p.proname not in ('use_directory', 'logout', 'revoke', 'suspend', 'resume', 'my_sessions', 'end_other_sessions', 'revoke_all', 'rotate_secrets',
+                             'clean_sessions')$$,
+  'only those functions run with their owner''s rights that write what nobody else may, or show one''s own sessions');
 
 select is_empty(
   $$select pg_describe_object(d.classid, d.objid, d.objsubid)
@@ -78,6 +85,10 @@ select is_empty(
            pg_class c,
            (values ('select'), ('insert'), ('update'), ('delete'), ('truncate'), ('references'), ('trigger')) p (name)
      where c.relnamespace = 'tenancy'::regnamespace and c.relkind in ('r', 'v', 'm', 'p')
+       -- Views of the catalog for everybody to read, and of one's own sessions: 76_inspect.sql.
+       and not (p.name = 'select' and (c.relname in ('protected', 'policies')
+                                       or c.relname = 'sessions' and r.name in ('tenancy_user', 'tenancy_admin', 'tenancy_operator')
+                                       or c.relname = 'suspensions' and r.name in ('tenancy_operator', 'shop_owner')))
        and (has_table_privilege(r.name, c.oid, p.name)
             or p.name in ('select', 'insert', 'update', 'references') and has_any_column_privilege(r.name, c.oid, p.name))$$,
   'no role has any right to a table of the extension, the owner of the database included');

@@ -1,6 +1,6 @@
 -- Sign-in: who gets a token, who does not and what he is told, what a session may do and when it ends.
 
-select plan(101);
+select plan(102);
 select tests.open('gateway', 'shop_gateway');
 select tests.open('a', 'shop_gateway');
 
@@ -106,15 +106,24 @@ select is((select count(*) from tenancy.session s, issued i where s.token_hash =
 
 -- ---------------------------------------------------------------- choose_tenant
 create temporary table cyd as select tests.token('cyd') as token;
-create function pg_temp.choose(tenant text) returns text language sql as
-$$ select tests.sqlstate_of('gateway', format('select coalesce(tenant_id, %L) from tenancy.choose_tenant(%L, %L)', 'none', token, tenant)) from cyd $$;
+-- Each choice hands out a new token.
+create function pg_temp.choose(tenant text) returns text language plpgsql as
+$$
+begin
+  update cyd set token = tests.tell('gateway', format('select token from tenancy.choose_tenant(%L, %L)', token, tenant));
+  return '00000';
+exception when others then
+  return sqlstate;
+end
+$$;
 select is(pg_temp.choose('3'), '00000', 'a member chooses its tenant');
 select is((select tests.tell('a', format('begin; select tenancy.attach(%L); select tenancy.tenant_id()', token)) from cyd), '3', 'and has it in the next transaction');
 select is((select tests.sqlstate_inside('a', format('select (tenancy.choose_tenant(%L, %L)).tenant_id', token, '7')) from cyd), '42501', 'inside a context tenancy_user cannot choose');
 select tests.tell('a', 'commit');
 select is(pg_temp.choose('7'), '00000', 'it may choose again');
-select is((select tests.tell('gateway', format('select coalesce(token, %L) from tenancy.choose_tenant(%L, %L)', 'no token', token, '1')) from cyd), 'no token',
-  'the token is not handed out a second time');
+create temporary table before as select * from cyd;
+select is(pg_temp.choose('1'), '00000', 'each time with a new token');
+select is((select tests.sqlstate_of('a', format('select tenancy.attach(%L)', token)) from before), '28000', 'and the one before opens nothing from then on');
 select is(pg_temp.choose('2'), '42501', 'not somebody else''s');
 select is(pg_temp.choose('999999'), '42501', 'nor one that is not there');
 select is(pg_temp.choose('garbage'), '22P02', 'an id of the wrong type is bad input');

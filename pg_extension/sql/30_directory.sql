@@ -21,11 +21,25 @@ revoke execute on function tenancy.directory_changed() from public;
 create trigger directory_changed
   after insert or update or delete or truncate on tenancy.directory
   for each statement execute function tenancy.directory_changed();
+comment on trigger directory_changed on tenancy.directory is 'internal: makes every session ask the changed directory';
 
 create function tenancy.probe_directory() returns void
   language c volatile parallel unsafe as 'MODULE_PATHNAME', 'tenancy_probe_directory';
 comment on function tenancy.probe_directory() is 'internal: asks the directory once, so that one that cannot work is refused';
 revoke execute on function tenancy.probe_directory() from public;
+
+create function tenancy.known_tenant(tenant text) returns text
+  language c volatile strict parallel unsafe as 'MODULE_PATHNAME', 'tenancy_known_tenant';
+comment on function tenancy.known_tenant(text) is
+  'internal: the tenant as the directory spells it; NULL when no membership names it';
+create function tenancy.known_user(user_id text) returns text
+  language c volatile strict parallel unsafe as 'MODULE_PATHNAME', 'tenancy_known_user';
+comment on function tenancy.known_user(text) is
+  'internal: the user as the directory spells it; NULL when there is no such account';
+create function tenancy.members_of(tenant text) returns text[]
+  language c volatile strict parallel unsafe as 'MODULE_PATHNAME', 'tenancy_members_of';
+comment on function tenancy.members_of(text) is 'internal: user_id of the tenant''s members; NULL when it has none';
+revoke execute on function tenancy.known_tenant(text), tenancy.known_user(text), tenancy.members_of(text) from public;
 
 create function tenancy.use_directory(accounts regclass, memberships regclass) returns void
   language plpgsql volatile parallel unsafe

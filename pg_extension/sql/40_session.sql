@@ -11,9 +11,13 @@ create table tenancy.session (
   last_used_at timestamptz not null default pg_catalog.clock_timestamp(),
   expires_at timestamptz not null,
   revoked_at timestamptz,
-  client jsonb not null default '{}'
+  client jsonb not null default '{}',
+  password_fingerprint bytea
+    constraint session_password_fingerprint_is_sha256 check (pg_catalog.octet_length(password_fingerprint) = 32)
 ) with (fillfactor = 80); -- room for last_used_at to be renewed in place
 create index session_user_id_idx on tenancy.session (user_id);
+-- Not over last_used_at, which is written all the time.
+create index session_end_idx on tenancy.session (least(expires_at, revoked_at));
 
 comment on table tenancy.session is 'one row for each sign-in, revocable at once';
 comment on column tenancy.session.id is 'names the session to people and to tenancy.revoke(); opens nothing';
@@ -24,7 +28,9 @@ comment on column tenancy.session.created_at is 'when the user signed in';
 comment on column tenancy.session.last_used_at is 'last use, written at most once a minute';
 comment on column tenancy.session.expires_at is 'end by tenancy.session_lifetime, as it was at sign-in';
 comment on column tenancy.session.revoked_at is 'when it was ended before its time; NULL while it lives';
-comment on column tenancy.session.client is 'what the caller of tenancy.login() said of the client: address, agent';
+comment on column tenancy.session.client is 'what the caller of tenancy.login() said of the client: address, user_agent';
+comment on column tenancy.session.password_fingerprint is
+  'SHA-256 of the stored password hash as it was at sign-in: another password ends the session; NULL: opened without one';
 revoke all on tenancy.session from public;
 
 create type tenancy.sign_in as (
@@ -37,7 +43,14 @@ create type tenancy.sign_in as (
   expires_at timestamptz
 );
 comment on type tenancy.sign_in is
-  'a session as its holder sees it; tenants is [{"id", "name"}, …]; the token is there only in the answer of tenancy.login()';
+  'a session as its holder sees it; tenants is [{"id", "name"}, …]; the token is there only in the answers of tenancy.login() and tenancy.choose_tenant()';
+comment on column tenancy.sign_in.token is 'opens the session to whoever holds it; NULL but in the answers of tenancy.login() and tenancy.choose_tenant()';
+comment on column tenancy.sign_in.user_id is 'user_id of the directory''s accounts view, as text';
+comment on column tenancy.sign_in.user_name is 'name that the user signs in with';
+comment on column tenancy.sign_in.is_admin is 'whether the user may see all tenants';
+comment on column tenancy.sign_in.tenant_id is 'chosen tenant as text; NULL: none chosen yet, or an admin who sees all';
+comment on column tenancy.sign_in.tenants is 'the user''s tenants: [{"id", "name"}, …]';
+comment on column tenancy.sign_in.expires_at is 'end of the session, however busy';
 revoke usage on type tenancy.sign_in from public;
 
 create function tenancy.login(user_name text, password text, client jsonb default '{}') returns tenancy.sign_in
@@ -53,7 +66,7 @@ comment on function tenancy.attach(text) is
 create function tenancy.choose_tenant(token text, tenant text) returns tenancy.sign_in
   language c volatile parallel unsafe as 'MODULE_PATHNAME', 'tenancy_choose_tenant';
 comment on function tenancy.choose_tenant(text, text) is
-  'chooses one of the user''s tenants for the session, from its next transaction on; 42501 for others'' tenants';
+  'chooses one of the user''s tenants for the session, for an admin any that has a member, NULL for none; hands out a new token, and the old one is dead at once; 42501 for others'' tenants';
 
 create function tenancy.logout(token text) returns boolean
   language plpgsql volatile parallel unsafe

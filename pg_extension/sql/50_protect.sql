@@ -1,332 +1,181 @@
--- Policies. What protection asks of a table is computed from the catalog as a list of statements; protect() runs what
--- the list holds, so the same call again finds nothing to do. All of it runs with the caller's rights: the table's
--- owner, or a superuser. What was there before is kept in the comment of the policy tenancy_tenant, where pg_dump finds it.
+-- protect() and unprotect(): they run what the lists of missing statements hold, so the same call again finds nothing to
+-- do. All of it runs with the caller's rights: the table's owner, or a superuser.
 
-create function tenancy.reader_for(column_type oid) returns text
-  language sql immutable parallel safe
-  set search_path = pg_catalog, pg_temp
-as $function$
-  select case column_type
-    when 'bigint'::regtype then 'tenancy.tenant_bigint()'
-    when 'integer'::regtype then 'tenancy.tenant_bigint()'
-    when 'uuid'::regtype then 'tenancy.tenant_uuid()'
-    when 'text'::regtype then 'tenancy.tenant_id()'
-  end
-$function$;
-comment on function tenancy.reader_for(oid) is 'internal: the reader of the context that a tenant column of this type is compared with; NULL for other types';
+create function tenancy.run_as_owner(table_name regclass, statement text) returns bigint
+  language c volatile parallel unsafe as 'MODULE_PATHNAME', 'tenancy_run_as_owner';
+comment on function tenancy.run_as_owner(regclass, text) is
+  'internal: runs a statement as the owner of a table, in a security-restricted operation; for those who have the owner''s rights';
 
--- The table itself and every partition or inheritance child below it: each can be read by its own name.
-create function tenancy.with_children(table_name regclass) returns setof regclass
-  language sql stable parallel safe
-  set search_path = pg_catalog, pg_temp
-as $function$
-  with recursive tree (relation) as (
-    select table_name
-    union
-    select i.inhrelid::regclass from pg_inherits i join tree on i.inhparent = tree.relation
-  )
-  select relation from tree
-$function$;
-comment on function tenancy.with_children(regclass) is 'internal: a table with all its partitions and inheritance children';
-
-create function tenancy.require_protectable(table_name regclass, tenant_column name) returns void
-  language plpgsql stable
+-- Statements that read a table's rows must meet all of them: under FORCE the owner would be shown none, and a foreign key
+-- that is checked on the rows one sees is not checked. Nobody else gets in between: the lock is exclusive. They run as the
+-- owner, whose functions in constraints, indexes and casts the planner may call.
+create function tenancy.run_on_rows(relation regclass, others regclass[], statement text) returns bigint
+  language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  relation pg_class;
-  column_type oid;
-  column_collation oid;
+  forced regclass[] := array(select c.oid::regclass from pg_class c where c.oid = any (others || relation) and c.relforcerowsecurity order by c.oid);
+  held regclass;
+  answer bigint;
 begin
-  select c.* into relation from pg_class c where c.oid = table_name;
-  if not found then
-    raise exception using errcode = 'undefined_table', message = 'table does not exist';
+  foreach held in array forced loop
+    execute format('alter table only %s no force row level security', held);
+  end loop;
+  answer := tenancy.run_as_owner(relation, statement);
+  foreach held in array forced loop
+    execute format('alter table only %s force row level security', held);
+  end loop;
+  return answer;
+end
+$function$;
+comment on function tenancy.run_on_rows(regclass, regclass[], text) is
+  'internal: runs a statement that must see every row of tables whose owner is held by their policies';
+
+create function tenancy.run_step(relation regclass, step text, statement text) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  tree regclass[];
+  member regclass;
+  empty_column name;
+  nulls bigint;
+begin
+  if step <> 'not null' then
+    execute statement;
+    return;
   end if;
-  if relation.relnamespace in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace, 'pg_toast'::regnamespace) then
-    raise exception using
-      errcode = 'insufficient_privilege',
-      message = format('%s is a system catalog', table_name),
-      hint = 'Only tables of the application can be protected.';
-  end if;
-  if relation.relkind not in ('r', 'p') then
-    raise exception using
-      errcode = 'wrong_object_type',
-      message = format('%s is not a table', table_name),
-      hint = 'Protect the tables under it; make a view WITH (security_invoker = true).';
-  end if;
-  if relation.relpersistence = 't' then
-    raise exception using
-      errcode = 'feature_not_supported',
-      message = format('%s is a temporary table', table_name),
-      hint = 'Temporary tables are seen by their own session only.';
-  end if;
-  if exists (select from pg_depend d
-             where d.classid = 'pg_class'::regclass and d.objid = relation.oid and d.deptype = 'e') then
-    raise exception using
-      errcode = 'feature_not_supported',
-      message = format('%s belongs to an extension', table_name),
-      hint = 'The next update of that extension would undo the protection.';
-  end if;
-  if not pg_has_role(current_user, relation.relowner, 'usage') then
-    raise exception using
-      errcode = 'insufficient_privilege',
-      message = format('must be owner of table %s', table_name),
-      hint = format('SET ROLE %I first.', pg_get_userbyid(relation.relowner));
-  end if;
-  if tenant_column is null then
-    return; -- unprotect does not ask for the column
-  end if;
-  select a.atttypid, a.attcollation into column_type, column_collation
+  select a.attname into strict empty_column
     from pg_attribute a
-   where a.attrelid = relation.oid and a.attname = tenant_column and a.attnum > 0 and not a.attisdropped;
-  if not found then
+   where a.attrelid = relation and statement = format('alter table %s alter column %I set not null', relation, a.attname);
+  tree := array(select r from tenancy.with_children(relation) with ordinality as t (r, depth) order by depth desc);
+  select c.oid into member
+    from pg_class c join pg_class root on root.oid = relation
+   where c.oid = any (tree) and c.relispartition and c.relowner <> root.relowner limit 1;
+  if found then
     raise exception using
-      errcode = 'undefined_column',
-      message = format('table %s has no column %I', table_name, tenant_column),
-      hint = 'Name the column that holds the tenant: tenancy.protect(table, ''column'').';
+      errcode = 'object_not_in_prerequisite_state',
+      message = format('partition %s belongs to another role than %s', member, relation),
+      hint = format('alter table %s owner to %I', member, (select pg_get_userbyid(c.relowner) from pg_class c where c.oid = relation));
   end if;
-  if tenancy.reader_for(column_type) is null then
-    raise exception using
-      errcode = 'datatype_mismatch',
-      message = format('column %I of table %s is of type %s', tenant_column, table_name, format_type(column_type, null)),
-      hint = 'A tenant column is bigint, integer, uuid or text.';
-  end if;
-  if exists (select from pg_collation c where c.oid = column_collation and not c.collisdeterministic) then
-    raise exception using
-      errcode = 'datatype_mismatch',
-      message = format('column %I of table %s has a collation in which different tenants are equal', tenant_column, table_name),
-      hint = 'Give the tenant column a deterministic collation.';
-  end if;
+  begin
+    -- From the leaves up, each as its own owner: a child may be somebody else's. No policy keeps rows from ALTER TABLE.
+    foreach member in array tree loop
+      if exists (select from pg_attribute a where a.attrelid = member and a.attname = empty_column and not a.attnotnull) then
+        perform tenancy.run_as_owner(member, format('alter table only %s alter column %I set not null', member, empty_column));
+      end if;
+    end loop;
+    return;
+  exception when not_null_violation then
+    null; -- counted below
+  end;
+  nulls := tenancy.run_on_rows(relation, tree, format('select count(*) from %s where %I is null', relation, empty_column));
+  raise exception using
+    errcode = 'not_null_violation',
+    message = format('column %I of table %s holds NULL in %s rows', empty_column, relation, nulls),
+    detail = 'Nobody would see such a row.',
+    hint = 'Fill the column in each row, then call tenancy.protect() again. Rows for all tenants are protected with shared => true.';
 end
 $function$;
-comment on function tenancy.require_protectable(regclass, name) is 'internal: refuses what cannot be protected, with the reason';
+comment on function tenancy.run_step(regclass, text, text) is 'internal: runs one statement of a protection; counts the rows that stand in the way of NOT NULL';
 
--- Rights that a role has on the table itself, in alphabetical order.
-create function tenancy.granted_on(table_name regclass, role_name name) returns text[]
-  language sql stable parallel safe
-  set search_path = pg_catalog, pg_temp
-as $function$
-  select coalesce(array_agg(lower(g.privilege_type) order by g.privilege_type), '{}')
-    from pg_class c cross join aclexplode(c.relacl) g
-   where c.oid = table_name and g.grantee = role_name::text::regrole
-$function$;
-comment on function tenancy.granted_on(regclass, name) is 'internal: rights granted on a table to one role by name';
-
--- The statements that are missing for the protection of one relation.
-create function tenancy.missing_protection(table_name regclass, tenant_column name, access text, is_child boolean)
-  returns table (step text, statement text)
-  language plpgsql stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  relation pg_class;
-  attribute pg_attribute;
-  reader text;
-  predicate text;
-  target text := table_name::text;
-  key_columns int2[];
-  wanted record;
-begin
-  select c.* into strict relation from pg_class c where c.oid = table_name;
-  select a.* into strict attribute from pg_attribute a where a.attrelid = relation.oid and a.attname = tenant_column;
-  reader := tenancy.reader_for(attribute.atttypid);
-  predicate := format('(%I = %s)', tenant_column, reader);
-
-  -- Policies before row security is enabled: nobody is locked out in between, and nobody is let in.
-  for wanted in
-    select p.policy, p.permissive, p.role_name, p.expression,
-           format('create policy %I on %s as %s for all to %s using (%s) with check (%s)', p.policy, target,
-                  case when p.permissive then 'permissive' else 'restrictive' end, p.role_name, p.expression, p.expression) as sql
-      from (values
-        ('tenancy_tenant'::name, true, 'public', predicate),
-        ('tenancy_wall'::name, false, 'tenancy_user', predicate),
-        ('tenancy_bypass'::name, true, 'tenancy_admin', 'tenancy.bypassing()'),
-        -- Who gets at the role tenancy_admin inside a tenant's context has no more rights there, but fewer.
-        ('tenancy_bypass_wall'::name, false, 'tenancy_admin', 'tenancy.bypassing()')
-      ) as p (policy, permissive, role_name, expression)
-  loop
-    if exists (
-      select from pg_policy p
-       where p.polrelid = relation.oid and p.polname = wanted.policy and p.polcmd = '*'
-         and p.polpermissive = wanted.permissive
-         and p.polroles = array[case wanted.role_name when 'public' then 0 else wanted.role_name::regrole::oid end]
-         and pg_get_expr(p.polqual, p.polrelid) = wanted.expression
-         and pg_get_expr(p.polwithcheck, p.polrelid) = wanted.expression) then
-      continue;
-    end if;
-    if exists (select from pg_policy p where p.polrelid = relation.oid and p.polname = wanted.policy) then
-      step := 'replace policy';
-      statement := format('drop policy %I on %s; %s', wanted.policy, target, wanted.sql);
-    else
-      step := 'create policy';
-      statement := wanted.sql;
-    end if;
-    return next;
-  end loop;
-
-  if not relation.relrowsecurity then
-    step := 'enable row security';
-    statement := format('alter table %s enable row level security', target);
-    return next;
-  end if;
-  if not relation.relforcerowsecurity then
-    step := 'force row security';
-    statement := format('alter table %s force row level security', target);
-    return next;
-  end if;
-  if is_child then
-    return; -- default, NOT NULL and index come down from the parent; rights are checked on the parent
-  end if;
-
-  select i.indkey::int2[] into key_columns from pg_index i where i.indrelid = relation.oid and i.indisprimary;
-
-  -- A table of tenants, whose key the column is, has no tenant to default to.
-  if not attribute.atthasdef and attribute.attidentity = ''
-     and not coalesce(cardinality(key_columns) = 1 and attribute.attnum = any (key_columns), false) then
-    step := 'default from the context';
-    statement := format('alter table %s alter column %I set default %s', target, tenant_column, reader);
-    return next;
-  end if;
-  if not attribute.attnotnull then
-    step := 'not null';
-    statement := format('alter table %s alter column %I set not null', target, tenant_column);
-    return next;
-  end if;
-  if not exists (select from pg_index i join pg_class ic on ic.oid = i.indexrelid join pg_am am on am.oid = ic.relam
-                  where i.indrelid = relation.oid and i.indisvalid and i.indpred is null and am.amname = 'btree'
-                    and (i.indkey::int2[])[0] = attribute.attnum) then
-    step := 'index led by the tenant';
-    statement := format('create index %I on %s (%s)',
-      left(relation.relname, 40) || '_tenancy_idx', target,
-      (select string_agg(quote_ident(a.attname), ', ' order by k.position)
-         from (select attribute.attnum as attnum, 0::bigint as position
-               union all
-               select u.attnum, u.position
-                 from unnest(key_columns) with ordinality as u (attnum, position)
-                where u.attnum <> attribute.attnum) k
-         join pg_attribute a on a.attrelid = relation.oid and a.attnum = k.attnum));
-    return next;
-  end if;
-
-  for wanted in
-    select g.role_name, g.privileges
-      from (values
-        ('tenancy_user'::name, case access when 'read' then array['select'] else array['delete', 'insert', 'select', 'update'] end),
-        ('tenancy_admin'::name, array['delete', 'insert', 'select', 'update'])
-      ) as g (role_name, privileges)
-  loop
-    if tenancy.granted_on(table_name, wanted.role_name) <> wanted.privileges then
-      step := 'rights';
-      statement := format('revoke all on %s from %I; grant %s on %s to %I', target, wanted.role_name,
-                          array_to_string(wanted.privileges, ', '), target, wanted.role_name);
-      return next;
-    end if;
-  end loop;
-  -- A serial column draws its default from a sequence of its own; identity columns need no right.
-  for wanted in
-    select s.oid::regclass as sequence, r.role_name
-      from pg_depend d
-      join pg_class s on s.oid = d.objid and s.relkind = 'S'
-      cross join (values ('tenancy_user'::name), ('tenancy_admin'::name)) as r (role_name)
-     where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass
-       and d.refobjid = relation.oid and d.deptype = 'a'
-       and (r.role_name = 'tenancy_admin' or access = 'write')
-       and not 'usage' = any (tenancy.granted_on(s.oid::regclass, r.role_name))
-  loop
-    step := 'rights';
-    statement := format('grant usage on sequence %s to %I', wanted.sequence, wanted.role_name);
-    return next;
-  end loop;
-end
-$function$;
-comment on function tenancy.missing_protection(regclass, name, text, boolean) is 'internal: the statements that are missing for the protection of one relation';
-
--- How the relation was before: what unprotect() goes back to.
-create function tenancy.state_before(table_name regclass, tenant_column name, missing text[]) returns jsonb
-  language sql stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-  select jsonb_build_object(
-    'column', tenant_column,
-    'row_security', c.relrowsecurity,
-    'forced', c.relforcerowsecurity,
-    'default_set', 'default from the context' = any (missing),
-    'not_null_set', 'not null' = any (missing),
-    'index_made', 'index led by the tenant' = any (missing),
-    'tenancy_user', to_jsonb(tenancy.granted_on(table_name, 'tenancy_user')),
-    'tenancy_admin', to_jsonb(tenancy.granted_on(table_name, 'tenancy_admin')),
-    'sequences', (
-      select coalesce(jsonb_agg(jsonb_build_object('column', a.attname, 'role', r.role_name)), '[]')
-        from pg_depend d
-        join pg_class s on s.oid = d.objid and s.relkind = 'S'
-        join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
-        cross join (values ('tenancy_user'::name), ('tenancy_admin'::name)) as r (role_name)
-       where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass
-         and d.refobjid = c.oid and d.deptype = 'a'
-         and 'usage' = any (tenancy.granted_on(s.oid::regclass, r.role_name))))
-  from pg_class c where c.oid = table_name
-$function$;
-comment on function tenancy.state_before(regclass, name, text[]) is 'internal: what unprotect() restores';
-
-create function tenancy.protect(table_name regclass, tenant_column name default 'tenant_id', access text default 'write')
+-- before is what state_before() said of a relation that was not protected yet, NULL of one that was.
+create function tenancy.protect_relation(relation regclass, options jsonb, before jsonb, is_child boolean)
   returns table (step text, statement text)
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  marker constant text := 'Rows of the current tenant only, made by tenancy.protect(). Before: ';
-  relation regclass;
-  before jsonb;
-  nulls bigint;
-  changed boolean := false;
+  note jsonb := coalesce(before, tenancy.protection_note(relation), '{}');
+  unreadable boolean := note = '{}' and exists (
+    select from pg_policy p where p.polrelid = relation and p.polname in ('tenancy_tenant', 'tenancy_reference'));
   missing record;
 begin
-  if table_name is null or tenant_column is null then
-    raise exception using errcode = 'null_value_not_allowed', message = 'protect needs a table and a column';
+  if note ? 'row_security' then
+    note := jsonb_set(note, '{attributes}', tenancy.attributes_before(relation, options)
+      || case when jsonb_typeof(note -> 'attributes') = 'object' then note -> 'attributes' else '{}' end);
   end if;
-  if access is null or access not in ('read', 'write') then
-    raise exception using
-      errcode = 'invalid_parameter_value',
-      message = format('unrecognized access "%s"', access),
-      hint = 'Access is ''write'' (tenants read and change their rows) or ''read'' (tenants only read them).';
-  end if;
-  perform tenancy.require_protectable(table_name, tenant_column);
-
-  for relation in select r from tenancy.with_children(table_name) r loop
-    perform tenancy.require_protectable(relation, tenant_column);
-    select tenancy.state_before(relation, tenant_column, array_agg(m.step)) into before
-      from tenancy.missing_protection(relation, tenant_column, access, relation <> table_name) m;
-    if not exists (select from pg_policy p where p.polrelid = relation and p.polname = 'tenancy_tenant') then
-      changed := true;
-    else
-      before := null; -- protected before: the first note stays
+  for missing in select m.* from tenancy.missing_protection(relation, options, is_child) m loop
+    if missing.step = 'index led by the tenant' then
+      note := note || jsonb_build_object('index', tenancy.free_name(relation, 'tenancy_idx'));
     end if;
+    perform tenancy.run_step(relation, missing.step, missing.statement);
+    step := missing.step;
+    statement := missing.statement;
+    return next;
+  end loop;
+  perform tenancy.write_note(relation, note || options
+    || jsonb_build_object('keys', options -> 'keys' = 'true' or coalesce(note -> 'keys' = 'true', false)));
+  if unreadable then
+    step := 'left: the note of what was there before cannot be read, so unprotect will leave row security on';
+    statement := null;
+    return next;
+  end if;
+end
+$function$;
+comment on function tenancy.protect_relation(regclass, jsonb, jsonb, boolean) is 'internal: protects one relation and keeps the note';
 
-    for missing in select m.* from tenancy.missing_protection(relation, tenant_column, access, relation <> table_name) m loop
-      if missing.step = 'not null' and (before is null or not (before ->> 'row_security')::boolean) then
-        -- Counted before row security hides rows from a forced owner; ALTER TABLE itself refuses the rest.
-        execute format('select count(*) from %s where %I is null', relation, tenant_column) into nulls;
-        if nulls > 0 then
-          raise exception using
-            errcode = 'not_null_violation',
-            message = format('column %I of table %s holds NULL in %s rows', tenant_column, relation, nulls),
-            detail = 'A row without a tenant would be nobody''s.',
-            hint = 'Give each row a tenant, then call tenancy.protect() again.';
-        end if;
-      end if;
-    end loop;
-    for missing in select m.* from tenancy.missing_protection(relation, tenant_column, access, relation <> table_name) m loop
-      execute missing.statement;
-      step := missing.step;
-      statement := missing.statement;
-      changed := true;
-      return next;
-    end loop;
-    if before is not null then
-      execute format('comment on policy tenancy_tenant on %s is %L', relation, marker || before);
+create function tenancy.protect_tree(table_name regclass, options jsonb) returns table (step text, statement text)
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  relations regclass[] := array(select r from tenancy.with_children(table_name) r);
+  member regclass;
+  befores jsonb;
+begin
+  foreach member in array relations loop
+    perform tenancy.require_protectable(member, options);
+  end loop;
+  -- Another tenant column, or another kind: from the beginning.
+  foreach member in array relations loop
+    if exists (select from tenancy.protection p
+                where p.relation = member
+                  and (p.kind, p.tenant_column::text) is distinct from (options ->> 'kind', options ->> 'column')) then
+      return query select u.step, u.statement from tenancy.unprotect(member) u;
     end if;
   end loop;
+  -- Of all before the first is changed: NOT NULL comes down from a parent.
+  befores := (select jsonb_object_agg(r::oid, case when not exists (
+                       select from pg_policy p where p.polrelid = r and p.polname = any (tenancy.our_policies()))
+                     then tenancy.state_before(r, options) end)
+                from unnest(relations) r);
+  foreach member in array relations loop
+    return query select p.step, p.statement
+      from tenancy.protect_relation(member, options, nullif(befores -> (member::oid)::text, 'null'), member <> table_name) p;
+  end loop;
+end
+$function$;
+comment on function tenancy.protect_tree(regclass, jsonb) is 'internal: protects a table with its partitions and children';
 
+create function tenancy.protect(
+  table_name regclass, tenant_column name default 'tenant_id', access text default 'write', owner_column name default null,
+  shared boolean default false, reference boolean default false, keys boolean default false)
+  returns table (step text, statement text)
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  options jsonb := tenancy.protect_options(table_name, tenant_column, access, owner_column, shared, reference, keys);
+  relations regclass[];
+  changed boolean := false;
+begin
+  for step, statement in select p.step, p.statement from tenancy.protect_tree(table_name, options) p loop
+    changed := changed or step not like 'left:%';
+    return next;
+  end loop;
+  if keys then
+    relations := array(select r from tenancy.with_children(table_name) r);
+    for step, statement in
+      select k.step, k.statement from tenancy.make_keys(relations) k
+      union all
+      -- The index, where no key has become one.
+      select p.step, p.statement from tenancy.protect_tree(table_name, options || '{"keys": false}') p where p.step not like 'left:%'
+    loop
+      changed := changed or step not like 'left:%';
+      return next;
+    end loop;
+  end if;
   if not changed then
     step := 'nothing to do';
     statement := null;
@@ -334,8 +183,85 @@ begin
   end if;
 end
 $function$;
-comment on function tenancy.protect(regclass, name, text) is
-  'makes a table safe: row security forced, policies, default, NOT NULL, index and rights, for its partitions and children too; tells each statement it ran';
+comment on function tenancy.protect(regclass, name, text, name, boolean, boolean, boolean) is
+  'makes a table safe: row security forced, policies, default, NOT NULL, index and rights, for its partitions and children too, and with keys => true its keys; tells each statement it ran';
+
+-- What a relation needs to be as it was, except for its keys.
+create function tenancy.way_back(relation regclass) returns table (step text, statement text)
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  note jsonb := coalesce(tenancy.protection_note(relation), '{}');
+begin
+  return query
+    select 'drop policy', format('drop policy %I on %s', p.polname, relation)
+      from pg_policy p where p.polrelid = relation and p.polname = any (tenancy.our_policies());
+  if not note ? 'row_security' then
+    -- Closed is the safe side.
+    step := 'left: the note of what was there before cannot be read, so row security stays on and shows no row';
+    statement := format('-- alter table %1$s no force row level security; alter table %1$s disable row level security', relation);
+    return next;
+  end if;
+  return query
+    select 'row security as it was', format('alter table only %s no force row level security', relation)
+      from pg_class c where c.oid = relation and c.relforcerowsecurity and note -> 'forced' = 'false'
+    union all
+    select 'row security as it was', format('alter table %s disable row level security', relation)
+      from pg_class c where c.oid = relation and c.relrowsecurity and note -> 'row_security' = 'false'
+    union all
+    select 'no default', format('alter table only %s alter column %I drop default', relation, a.attname)
+      from pg_attribute a join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+     where a.attrelid = relation and note -> 'attributes' -> a.attname::text -> 'no_default' = 'true'
+       and pg_get_expr(d.adbin, d.adrelid) in (tenancy.reader_for(a.atttypid), tenancy.user_reader_for(a.atttypid))
+    union all
+    select case when a.attnotnull then 'null allowed' else 'not null' end,
+           format('alter table %s alter column %I %s not null', relation, a.attname, case when a.attnotnull then 'drop' else 'set' end)
+      from pg_attribute a
+     where a.attrelid = relation and note -> 'attributes' -> a.attname::text -> 'nullable' = to_jsonb(a.attnotnull)
+       and not (a.attnotnull and exists (
+             select from pg_index i where i.indrelid = relation and i.indisprimary and a.attnum = any (i.indkey::int2[])))
+       and not (a.attnotnull and exists (
+             select from pg_inherits i join pg_attribute up on up.attrelid = i.inhparent and up.attname = a.attname and up.attnotnull
+              where i.inhrelid = relation))
+    union all
+    -- An owner who rewrites the note loses an index of his own by it, and no more.
+    select 'drop index', format('drop index %I.%I', n.nspname, ic.relname)
+      from pg_index i
+      join pg_class ic on ic.oid = i.indexrelid
+      join pg_namespace n on n.oid = ic.relnamespace
+     where i.indrelid = relation and ic.relname = note ->> 'index' and not i.indisunique
+    union all
+    select r.step, r.statement from tenancy.rights_back(relation, note) r;
+end
+$function$;
+comment on function tenancy.way_back(regclass) is 'internal: the statements that take one relation''s protection back';
+
+create function tenancy.unprotect_relations(relations regclass[]) returns table (relation regclass, step text, statement text)
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  guarded regclass[] := array(
+    select r from unnest(relations) with ordinality as u (r, position)
+     where exists (select from pg_policy p where p.polrelid = r and p.polname = any (tenancy.our_policies()))
+     order by u.position);
+begin
+  foreach relation in array guarded loop
+    perform tenancy.require_table(relation);
+  end loop;
+  return query select k.relation, k.step, k.statement from tenancy.unmake_keys(guarded) k;
+  foreach relation in array guarded loop
+    for step, statement in select b.step, b.statement from tenancy.way_back(relation) b loop
+      if step not like 'left:%' then
+        perform tenancy.run_step(relation, step, statement);
+      end if;
+      return next;
+    end loop;
+  end loop;
+end
+$function$;
+comment on function tenancy.unprotect_relations(regclass[]) is 'internal: takes the protection of some relations back, those that have one';
 
 create function tenancy.unprotect(table_name regclass)
   returns table (step text, statement text)
@@ -343,91 +269,21 @@ create function tenancy.unprotect(table_name regclass)
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  relation regclass;
-  before jsonb;
-  tenant_column name;
-  role_name name;
-  privileges text[];
   changed boolean := false;
-  undo record;
 begin
   if table_name is null then
-    raise exception using errcode = 'null_value_not_allowed', message = 'unprotect needs a table';
+    raise exception using
+      errcode = 'null_value_not_allowed',
+      message = 'unprotect needs a table',
+      hint = 'tenancy.unprotect(''schema.table'')';
   end if;
-  perform tenancy.require_protectable(table_name, null);
-
-  for relation in select r from tenancy.with_children(table_name) r loop
-    select substring(obj_description(p.oid, 'pg_policy') from 'Before: (.*)$')::jsonb into before
-      from pg_policy p where p.polrelid = relation and p.polname = 'tenancy_tenant';
-    if not found then
-      continue;
-    end if;
-    changed := true;
-    tenant_column := before ->> 'column';
-
-    for undo in
-      select 'drop policy' as step, format('drop policy %I on %s', p.polname, relation) as sql
-        from pg_policy p
-       where p.polrelid = relation and p.polname in ('tenancy_tenant', 'tenancy_wall', 'tenancy_bypass', 'tenancy_bypass_wall')
-      union all
-      select 'row security as it was', format('alter table %s no force row level security', relation)
-       where not (before ->> 'forced')::boolean
-      union all
-      select 'row security as it was', format('alter table %s disable row level security', relation)
-       where not (before ->> 'row_security')::boolean
-      union all
-      select 'no default', format('alter table %s alter column %I drop default', relation, tenant_column)
-       where relation = table_name and (before ->> 'default_set')::boolean
-         and exists (select from pg_attrdef d join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum
-                      where d.adrelid = relation and a.attname = tenant_column
-                        and pg_get_expr(d.adbin, d.adrelid) = tenancy.reader_for(a.atttypid))
-      union all
-      select 'null allowed', format('alter table %s alter column %I drop not null', relation, tenant_column)
-       where relation = table_name and (before ->> 'not_null_set')::boolean
-      union all
-      select 'drop index', format('drop index %I.%I', n.nspname, ic.relname)
-        from pg_index i
-        join pg_class ic on ic.oid = i.indexrelid
-        join pg_namespace n on n.oid = ic.relnamespace
-        join pg_class c on c.oid = i.indrelid
-       where i.indrelid = relation and relation = table_name and (before ->> 'index_made')::boolean
-         and ic.relname = left(c.relname, 40) || '_tenancy_idx'
-      union all
-      select 'rights as they were', format('revoke usage on sequence %s from %I', s.oid::regclass, r.role_name)
-        from pg_depend d
-        join pg_class s on s.oid = d.objid and s.relkind = 'S'
-        join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
-        cross join (values ('tenancy_user'::name), ('tenancy_admin'::name)) as r (role_name)
-       where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass
-         and d.refobjid = relation and relation = table_name and d.deptype = 'a'
-         and 'usage' = any (tenancy.granted_on(s.oid::regclass, r.role_name))
-         and not before -> 'sequences' @> jsonb_build_array(jsonb_build_object('column', a.attname, 'role', r.role_name))
-    loop
-      execute undo.sql;
-      step := undo.step;
-      statement := undo.sql;
-      return next;
-    end loop;
-
-    if relation = table_name then
-      foreach role_name in array array['tenancy_user', 'tenancy_admin']::name[] loop
-        -- Words of the comment become part of a statement, and a table's owner can rewrite the comment: known ones only.
-        select coalesce(array_agg(p), '{}') into privileges
-          from jsonb_array_elements_text(before -> role_name::text) p
-         where p in ('delete', 'insert', 'references', 'select', 'trigger', 'truncate', 'update', 'maintain');
-        if tenancy.granted_on(relation, role_name) <> privileges then
-          step := 'rights as they were';
-          statement := format('revoke all on %s from %I', relation, role_name);
-          if privileges <> '{}' then
-            statement := statement || format('; grant %s on %s to %I', array_to_string(privileges, ', '), relation, role_name);
-          end if;
-          execute statement;
-          return next;
-        end if;
-      end loop;
-    end if;
+  perform tenancy.require_table(table_name);
+  for step, statement in
+    select u.step, u.statement from tenancy.unprotect_relations(array(select r from tenancy.with_children(table_name) r)) u
+  loop
+    changed := changed or step not like 'left:%';
+    return next;
   end loop;
-
   if not changed then
     step := 'nothing to do';
     statement := null;
@@ -436,15 +292,17 @@ begin
 end
 $function$;
 comment on function tenancy.unprotect(regclass) is
-  'takes tenancy.protect() back: policies, row security, default, NOT NULL, index and rights are as they were before';
+  'takes tenancy.protect() back: policies, row security, default, NOT NULL, index, keys and rights are as they were before';
 
 revoke execute on function
-  tenancy.reader_for(oid), tenancy.with_children(regclass), tenancy.require_protectable(regclass, name),
-  tenancy.granted_on(regclass, name), tenancy.missing_protection(regclass, name, text, boolean),
-  tenancy.state_before(regclass, name, text[]), tenancy.protect(regclass, name, text), tenancy.unprotect(regclass)
+  tenancy.run_as_owner(regclass, text), tenancy.run_on_rows(regclass, regclass[], text), tenancy.run_step(regclass, text, text),
+  tenancy.protect_relation(regclass, jsonb, jsonb, boolean), tenancy.protect_tree(regclass, jsonb),
+  tenancy.way_back(regclass), tenancy.unprotect_relations(regclass[]), tenancy.unprotect(regclass),
+  tenancy.protect(regclass, name, text, name, boolean, boolean, boolean)
 from public;
 grant execute on function
-  tenancy.reader_for(oid), tenancy.with_children(regclass), tenancy.require_protectable(regclass, name),
-  tenancy.granted_on(regclass, name), tenancy.missing_protection(regclass, name, text, boolean),
-  tenancy.state_before(regclass, name, text[]), tenancy.protect(regclass, name, text), tenancy.unprotect(regclass)
+  tenancy.run_as_owner(regclass, text), tenancy.run_on_rows(regclass, regclass[], text), tenancy.run_step(regclass, text, text),
+  tenancy.protect_relation(regclass, jsonb, jsonb, boolean), tenancy.protect_tree(regclass, jsonb),
+  tenancy.way_back(regclass), tenancy.unprotect_relations(regclass[]), tenancy.unprotect(regclass),
+  tenancy.protect(regclass, name, text, name, boolean, boolean, boolean)
 to pg_database_owner;

@@ -24,14 +24,30 @@ create view tenancy.protection as
     from pg_catalog.pg_policy p
     join pg_catalog.pg_class c on c.oid = p.polrelid
     -- The stored tree rather than pg_get_expr(), which costs ten times as much: the first column in it is the tenant's,
-    -- the second the owner's.
-    left join pg_catalog.pg_attribute a
-      on a.attrelid = c.oid and a.attnum = pg_catalog.substring(p.polqual::pg_catalog.text, ':varattno (\d+)')::pg_catalog.int2
-    left join pg_catalog.pg_attribute o
-      on o.attrelid = c.oid and o.attnum = pg_catalog.substring(p.polqual::pg_catalog.text, ':varattno \d+ .*:varattno (\d+)')::pg_catalog.int2
+    -- the second the owner's. OFFSET 0: once for each policy, not once for each column of its table.
+    cross join lateral (
+      select pg_catalog.substring(p.polqual::pg_catalog.text, ':varattno (\d+)')::pg_catalog.int2 as tenant,
+             pg_catalog.substring(p.polqual::pg_catalog.text, ':varattno \d+ .*:varattno (\d+)')::pg_catalog.int2 as owner
+      offset 0) v
+    left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = v.tenant
+    left join pg_catalog.pg_attribute o on o.attrelid = c.oid and o.attnum = v.owner
    where p.polname in ('tenancy_tenant', 'tenancy_reference');
 comment on view tenancy.protection is 'internal: relations that tenancy.protect() covers, with their columns and options; read from the policies';
+comment on column tenancy.protection.relation is 'the table, partition or child';
+comment on column tenancy.protection.relowner is 'its owner';
+comment on column tenancy.protection.relkind is 'r: table, p: partitioned table';
+comment on column tenancy.protection.kind is 'tenant: each row belongs to a tenant; reference: the same rows for all';
+comment on column tenancy.protection.tenant_column is 'column that holds the tenant';
+comment on column tenancy.protection.tenant_attnum is 'its number';
+comment on column tenancy.protection.tenant_type is 'its type';
+comment on column tenancy.protection.owner_column is 'column that holds the user, where rows belong to a user inside the tenant';
+comment on column tenancy.protection.owner_attnum is 'its number';
+comment on column tenancy.protection.writable is 'whether tenancy_user may write';
+comment on column tenancy.protection.shared is 'whether rows without a tenant are there for all to read';
+comment on column tenancy.protection.registry is 'whether it is a table of the tenants themselves';
+comment on column tenancy.protection.is_child is 'whether a parent is protected too';
 revoke all on tenancy.protection from public;
+grant select on tenancy.protection to pg_database_owner;
 
 -- Who an attacker may be: the extension's roles for statements, the gateway's, and every login that is a member of them.
 create view tenancy.exposed_role as
@@ -44,6 +60,9 @@ create view tenancy.exposed_role as
     from exposed join pg_catalog.pg_roles r on r.oid = exposed.oid
    where not r.rolsuper;
 comment on view tenancy.exposed_role is 'internal: roles whose statements an attacker may write: tenancy_user, tenancy_admin, tenancy_gateway and their members';
+comment on column tenancy.exposed_role.oid is 'the role';
+comment on column tenancy.exposed_role.name is 'its name';
+comment on column tenancy.exposed_role.can_login is 'whether it can log in';
 revoke all on tenancy.exposed_role from public;
 
 -- What each of them can become, inherited or by SET ROLE; itself included. pg_database_owner has no rows of membership.
@@ -61,4 +80,6 @@ create view tenancy.reachable_role as
   )
   select reach.exposed, reach.role from reach;
 comment on view tenancy.reachable_role is 'internal: the roles that each exposed role is or can become';
+comment on column tenancy.reachable_role.exposed is 'an exposed role';
+comment on column tenancy.reachable_role.role is 'a role that it is or can become';
 revoke all on tenancy.reachable_role from public;

@@ -8,6 +8,9 @@ create type tenancy.finding as (
 );
 comment on type tenancy.finding is
   'what a rule found: the object, what an attacker gains by it, and the statement that mends it';
+comment on column tenancy.finding.object is 'the object as a user would name it; unique within the rule';
+comment on column tenancy.finding.gain is 'what an attacker gains by it';
+comment on column tenancy.finding.mend is 'the statement that mends it, or a comment that says what to do';
 revoke usage on type tenancy.finding from public;
 
 create table tenancy.rule (
@@ -44,6 +47,7 @@ create function tenancy.check(rules name[] default null)
   returns table (severity text, rule name, object text, gain text, mend text, accepted text)
   language plpgsql stable
   security definer set search_path = pg_catalog, pg_temp
+  set jit = off -- many large queries of a moment each: compiling them costs more than running them
 as $function$
 declare
   unrecognized name;

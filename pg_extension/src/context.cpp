@@ -32,7 +32,7 @@ const Identifier *current_session_id = nullptr;
 // When the last transaction that declared a cursor WITH HOLD began. Portals cannot be listed from outside.
 TimestampTz held_cursor_since = 0;
 
-// True only inside enter(). It is a guard, not state: the context never depends on it afterwards.
+// True only inside enter() and lend(). It is a guard, not state: the context never depends on it afterwards.
 bool entering = false;
 
 class EnteringScope {
@@ -140,6 +140,17 @@ void define_identifier(const char *name, const char *text, char **variable, GucS
 void set_local(const char *name, const char *value)
 {
     (void) set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+}
+
+void set_settings(const Identity &identity)
+{
+    set_local("tenancy.user_id", identity.user_id);
+    if (identity.tenant_id != nullptr)
+        set_local("tenancy.tenant_id", identity.tenant_id);
+    if (identity.session_id != nullptr)
+        set_local("tenancy.session_id", identity.session_id);
+    if (identity.bypass)
+        set_local("tenancy.bypass", "on");
 }
 
 void set_role(const char *role_name)
@@ -259,15 +270,16 @@ void enter(const Identity &identity)
                         errhint("Call tenancy.attach(token) as the first statement of the transaction.")));
     EnteringScope scope;
     call_postgres([&] {
-        set_local("tenancy.user_id", identity.user_id);
-        if (identity.tenant_id != nullptr)
-            set_local("tenancy.tenant_id", identity.tenant_id);
-        if (identity.session_id != nullptr)
-            set_local("tenancy.session_id", identity.session_id);
-        if (identity.bypass)
-            set_local("tenancy.bypass", "on");
+        set_settings(identity);
         set_role(identity.bypass ? "tenancy_admin" : "tenancy_user");
     });
+}
+
+void lend(const Identity &identity)
+{
+    require_detached();
+    EnteringScope scope;
+    call_postgres([&] { set_settings(identity); });
 }
 
 } // namespace tenancy::context

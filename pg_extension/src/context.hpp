@@ -1,5 +1,5 @@
 // The tenant context: user, tenant and access of one transaction. The truth lives in settings that only enter()
-// can write (tenancy.user_id, tenancy.tenant_id, tenancy.session_id, tenancy.bypass), all set LOCAL: Postgres
+// and lend() can write (tenancy.user_id, tenancy.tenant_id, tenancy.session_id, tenancy.bypass), all set LOCAL: Postgres
 // itself ends them at commit and rollback, restores them at ROLLBACK TO SAVEPOINT and copies them to parallel
 // workers. A static beside them would be wrong in all three cases; do not add one.
 #pragma once
@@ -32,6 +32,10 @@ bool bypassing();
 // Sets the context and the role (tenancy_user or tenancy_admin) to the end of the transaction.
 // Errors: 25001 already attached, 24000 a cursor WITH HOLD waits for the commit, 42501 the login role may not act as that role. May throw PgError.
 void enter(const Identity &identity);
+
+// Sets the context in the caller's own GUC nest level, which the caller closes, and leaves the role alone.
+// Errors: 25001 already attached. May throw PgError.
+void lend(const Identity &identity);
 
 // A cursor WITH HOLD was declared in this transaction, which has no context: enter() will refuse with 24000.
 void note_held_cursor();

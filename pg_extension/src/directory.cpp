@@ -27,15 +27,22 @@ struct Prepared {
     SPIPlanPtr decoy;
     SPIPlanPtr tenants;
     SPIPlanPtr standing;
+    SPIPlanPtr tenant;
+    SPIPlanPtr members;
 };
 
 Prepared prepared;
 
+// How often the directory has changed, as far as this backend has heard.
+uint64 changes = 0;
+
 void forget(Datum, Oid relation)
 {
     if (relation == InvalidOid || relation == prepared.registry || relation == prepared.accounts ||
-        relation == prepared.memberships)
+        relation == prepared.memberships) {
         prepared.outdated = true;
+        ++changes;
+    }
 }
 
 Oid registry_oid()
@@ -202,13 +209,38 @@ void prepare_all(Oid accounts, Oid memberships)
             "from %s m where m.user_id OPERATOR(pg_catalog.=) $1::%s order by 2, 1 limit %d) t",
             role, from_memberships, member_type, most_tenants);
     prepare(&prepared.standing, 2,
-            "select coalesce(a.is_admin, false), %s, $2 is null or exists (select from %s m where m.user_id "
-            "OPERATOR(pg_catalog.=) $1::%s and m.tenant_id OPERATOR(pg_catalog.=) $2::%s) "
+            "select coalesce(a.is_admin, false), %s, a.password_hash::pg_catalog.text, "
+            "case when $2 is not null then (select m.tenant_id::pg_catalog.text from %s m where m.user_id "
+            "OPERATOR(pg_catalog.=) $1::%s and m.tenant_id OPERATOR(pg_catalog.=) $2::%s limit 1) end "
             "from %s a where a.user_id OPERATOR(pg_catalog.=) $1::%s limit 1",
             disabled, from_memberships, member_type, tenant_type, from_accounts, account_type);
+    prepare(&prepared.tenant, 1,
+            "select m.tenant_id::pg_catalog.text from %s m where m.tenant_id OPERATOR(pg_catalog.=) $1::%s limit 1",
+            from_memberships, tenant_type);
+    prepare(&prepared.members, 1,
+            "select pg_catalog.array_agg(distinct m.user_id::pg_catalog.text) from %s m "
+            "where m.tenant_id OPERATOR(pg_catalog.=) $1::%s",
+            from_memberships, tenant_type);
 }
 
-constexpr int reading_flags = SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS;
+// The views' code runs with its owner's rights and leaves nothing behind: a setting that it changes, be it for the
+// session, is put back. An ERROR in between puts all back itself.
+struct Reader {
+    Caller caller;
+    int settings;
+};
+
+Reader begin_reading(Oid owner)
+{
+    const Caller caller = become(owner, SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
+    return {caller, NewGUCNestLevel()};
+}
+
+void end_reading(const Reader &reader)
+{
+    AtEOXact_GUC(false, reader.settings);
+    become_again(reader.caller);
+}
 
 void load()
 {
@@ -231,9 +263,9 @@ void load()
     prepared.memberships = registration.memberships;
     prepared.owner = owner;
 
-    const Caller caller = become(owner, reading_flags);
+    const Reader reader = begin_reading(owner);
     prepare_all(registration.accounts, registration.memberships);
-    become_again(caller);
+    end_reading(reader);
     prepared.complete = true;
 }
 
@@ -255,11 +287,11 @@ void ask(Plan plan, const char *first, const char *second)
         values[1] = CStringGetTextDatum(second);
         nulls[1] = ' ';
     }
-    const Caller caller = become(prepared.owner, reading_flags);
+    const Reader reader = begin_reading(prepared.owner);
     // The latest snapshot, whatever the isolation level: an account disabled a moment ago is disabled.
     const int code = SPI_execute_snapshot(prepared.*plan, values, nulls, GetLatestSnapshot(), InvalidSnapshot, true,
                                           false, 0);
-    become_again(caller);
+    end_reading(reader);
     if (code != SPI_OK_SELECT)
         elog(ERROR, "could not ask the directory: %s", SPI_result_code_string(code));
 }
@@ -361,11 +393,29 @@ Standing standing_of(const char *user_id, const char *tenant_id_or_null)
     if (SPI_processed > 0) {
         result.is_admin = flag(1);
         result.active = !flag(2);
-        result.member = flag(3);
+        result.password_hash = text_cell(3);
+        result.tenant_id = text_cell(4);
     }
     SPI_finish();
     return result;
 }
+
+char *tenant_with_members(const char *tenant_id)
+{
+    SPI_connect();
+    ask(&Prepared::tenant, tenant_id, nullptr);
+    char *known = SPI_processed > 0 ? text_cell(1) : nullptr;
+    SPI_finish();
+    return known;
+}
+
+void set_password_hash(const char *, const char *)
+{
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("the directory has no setter for password hashes")));
+}
+
+uint64 generation() { return changes; }
 
 } // namespace tenancy::directory
 
@@ -379,6 +429,39 @@ TENANCY_FUNCTION(tenancy_directory_changed)
                         errmsg("tenancy.directory_changed() can only be called as a trigger")));
     CacheInvalidateRelcache(reinterpret_cast<TriggerData *>(fcinfo->context)->tg_relation);
     PG_RETURN_POINTER(nullptr);
+}
+
+// (tenant text) → text: the tenant as the directory spells it, NULL when no membership names it.
+TENANCY_FUNCTION(tenancy_known_tenant)
+{
+    const char *known = directory::tenant_with_members(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    if (known == nullptr)
+        PG_RETURN_NULL();
+    PG_RETURN_TEXT_P(cstring_to_text(known));
+}
+
+// (user_id text) → text: the user as the directory spells it, NULL when there is no such account.
+TENANCY_FUNCTION(tenancy_known_user)
+{
+    const char *known = directory::account_by_id(text_to_cstring(PG_GETARG_TEXT_PP(0))).user_id;
+    if (known == nullptr)
+        PG_RETURN_NULL();
+    PG_RETURN_TEXT_P(cstring_to_text(known));
+}
+
+// (tenant text) → text[]: user_id of its members, NULL when it has none.
+TENANCY_FUNCTION(tenancy_members_of)
+{
+    bool is_null;
+    SPI_connect();
+    directory::ask(&directory::Prepared::members, text_to_cstring(PG_GETARG_TEXT_PP(0)), nullptr);
+    Datum members = directory::cell(1, &is_null);
+    if (!is_null)
+        members = SPI_datumTransfer(members, false, -1);
+    SPI_finish();
+    if (is_null)
+        PG_RETURN_NULL();
+    PG_RETURN_DATUM(members);
 }
 
 // Asks each question once, so that a directory that cannot work is refused when it is registered.

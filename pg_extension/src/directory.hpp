@@ -1,7 +1,7 @@
 // The application's accounts and memberships, asked through the two registered views. The only code that reads
 // them. Every question runs as the views' owner, in a security-restricted operation, and without FORCE for the
 // tables that this owner owns: so the views may read protected tables, and a function hidden in a view gets
-// no more rights than its author has. Queries name every operator and type by schema: no search_path matters.
+// no more rights than its author has and leaves no setting behind. Queries name every operator and type by schema: no search_path matters.
 //
 // All functions may ereport; results are palloc'd in the caller's memory context.
 #pragma once
@@ -39,7 +39,8 @@ Memberships memberships_of(const char *user_id);
 struct Standing {
     bool active; // the account is there and not disabled
     bool is_admin;
-    bool member; // of the tenant asked for; true when none was asked for
+    char *password_hash; // as stored now; null where the account has none
+    char *tenant_id;     // the tenant asked for as the directory spells it; null: none asked for, or no member of it
 };
 
 // Types of the identifiers, as the views have them.
@@ -47,5 +48,14 @@ Oid user_id_type();
 Oid tenant_id_type();
 
 Standing standing_of(const char *user_id, const char *tenant_id_or_null);
+
+// The tenant as the directory spells it, null when no membership names it.
+char *tenant_with_members(const char *tenant_id);
+
+// Through the setter that is registered with the directory. Errors: 55000 there is none.
+void set_password_hash(const char *user_id, const char *hash);
+
+// Another number after each change of the registration or of its views that this backend has heard of.
+uint64 generation();
 
 } // namespace tenancy::directory

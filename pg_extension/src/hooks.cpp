@@ -1,6 +1,7 @@
 #include "hooks.hpp"
 
 #include "guard.hpp"
+#include "hints.hpp"
 #include "seal.hpp"
 
 namespace tenancy::hooks {
@@ -10,6 +11,7 @@ namespace {
 // Hooks that were there before ours: always called, after our own refusal had its chance.
 ProcessUtility_hook_type next_process_utility = nullptr;
 object_access_hook_type next_object_access = nullptr;
+emit_log_hook_type next_emit_log = nullptr;
 
 void process_utility(PlannedStmt *statement, const char *query, bool read_only_tree, ProcessUtilityContext where,
                      ParamListInfo parameters, QueryEnvironment *environment, DestReceiver *destination,
@@ -31,6 +33,14 @@ void object_access(ObjectAccessType access, Oid class_id, Oid object, int sub_id
         next_object_access(access, class_id, object, sub_id, argument);
 }
 
+// No boundary: while an error is being reported a new one would only bury it, and complete() throws nothing.
+void emit_log(ErrorData *error)
+{
+    hints::complete(error);
+    if (next_emit_log != nullptr)
+        next_emit_log(error);
+}
+
 } // namespace
 
 void install()
@@ -39,6 +49,8 @@ void install()
     ProcessUtility_hook = process_utility;
     next_object_access = object_access_hook;
     object_access_hook = object_access;
+    next_emit_log = emit_log_hook;
+    emit_log_hook = emit_log;
 }
 
 } // namespace tenancy::hooks

@@ -6,6 +6,8 @@
 #include "context.hpp"
 #include "directory.hpp"
 #include "guard.hpp"
+#include "relation_of_ours.hpp"
+#include "suspension.hpp"
 
 extern "C" {
 #include "commands/trigger.h"
@@ -73,15 +75,6 @@ std::string_view view_of(const text *value)
 }
 
 // ---------------------------------------------------------------- the tables
-
-Oid relation_of_ours(const char *name)
-{
-    const Oid relation = get_relname_relid(name, get_namespace_oid("tenancy", false));
-    if (!OidIsValid(relation))
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation \"tenancy.%s\" is not there", name),
-                        errhint("Run CREATE EXTENSION tenancy in this database.")));
-    return relation;
-}
 
 char *text_of(HeapTuple tuple, AttrNumber column, TupleDesc shape)
 {
@@ -227,10 +220,18 @@ void log_bypass(const text *token, const char *user)
     ereport(LOG, (errmsg("user \"%s\" bypasses tenant isolation with a signed token", user)));
 }
 
+// The tenant as the directory spells it: one of the user's own, for an admin any that a membership names. Or null.
+const char *known_tenant(const char *user, bool is_admin, const char *tenant)
+{
+    if (!is_spelled(directory::tenant_id_type(), tenant))
+        return nullptr;
+    return is_admin ? directory::tenant_with_members(tenant) : directory::standing_of(user, tenant).tenant_id;
+}
+
 [[noreturn]] void refuse_tenant()
 {
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("not a member of this tenant"),
-                    errhint("Choose a tenant that both the token and the directory's memberships name.")));
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("this token does not open this tenant"),
+                    errhint("Choose a tenant that the directory's memberships name, and the token too where it names any.")));
     pg_unreachable();
 }
 
@@ -255,25 +256,27 @@ bool attach(const text *token, const text *tenant_or_null)
     if (!is_spelled(directory::user_id_type(), user))
         refuse("its user is not in the directory", false);
 
-    // The claim limits the token to the tenants it names; it never gives more than the directory does.
-    const char *tenant = wanted;
+    // The directory gives the rights; a tenant claim can only take some away.
+    const directory::Standing standing = directory::standing_of(user, nullptr);
+    if (!standing.active)
+        refuse("its user is disabled or not in the directory", false);
+    const char *asked = wanted;
     if (wanted != nullptr && limited && !claims.names_wanted)
         refuse_tenant();
     if (wanted == nullptr && limited && claims.tenants == 1)
-        tenant = to_server(claims.only_tenant);
+        asked = to_server(claims.only_tenant);
+    const bool bypass = asked == nullptr && standing.is_admin && !limited;
+    if (asked == nullptr && !standing.is_admin && !limited)
+        asked = directory::memberships_of(user).only_tenant;
 
-    directory::Standing standing = directory::standing_of(user, nullptr);
-    if (!standing.active)
-        refuse("its user is disabled or not in the directory", false);
-    const bool bypass = standing.is_admin && !limited && tenant == nullptr;
-    if (!bypass && !limited && tenant == nullptr)
-        tenant = directory::memberships_of(user).only_tenant;
-    if (tenant != nullptr) {
-        standing.member = is_spelled(directory::tenant_id_type(), tenant) && directory::standing_of(user, tenant).member;
-        if (!standing.member && wanted != nullptr)
+    const char *tenant = nullptr;
+    if (asked != nullptr) {
+        tenant = known_tenant(user, standing.is_admin, asked);
+        if (tenant == nullptr && wanted != nullptr)
             refuse_tenant();
-        if (!standing.member)
+        if (tenant == nullptr)
             refuse("its user is no member of the tenant that it names", false);
+        suspension::require_not_suspended(tenant);
     }
     if (bypass)
         log_bypass(token, user);

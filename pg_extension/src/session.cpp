@@ -1,5 +1,7 @@
 // Sign-in, attach, choice of a tenant: the only C++ code that touches tenancy.session. The row is found by direct
 // index access, with no rights of the caller needed and none lent; it is written as the table's owner.
+#include "session.hpp"
+
 #include "core/password.hpp"
 #include "core/token.hpp"
 
@@ -8,7 +10,10 @@
 #include "guard.hpp"
 #include "identity_switch.hpp"
 #include "issuer.hpp"
+#include "relation_of_ours.hpp"
 #include "settings.hpp"
+#include "standing_cache.hpp"
+#include "suspension.hpp"
 
 namespace tenancy {
 
@@ -16,9 +21,10 @@ namespace {
 
 constexpr int longest_user_name = 1024;
 constexpr int longest_client = 4096;
+constexpr int longest_tenant = 255;
 constexpr int64 touch_interval_us = 60 * USECS_PER_SEC;
 
-// Columns of tenancy.session, as sql/30_session.sql has them.
+// Columns of tenancy.session, as sql/40_session.sql has them.
 enum Column : AttrNumber {
     column_id = 1,
     column_token_hash,
@@ -27,7 +33,15 @@ enum Column : AttrNumber {
     column_created_at,
     column_last_used_at,
     column_expires_at,
-    column_revoked_at
+    column_revoked_at,
+    column_client,
+    column_password_fingerprint
+};
+
+// SHA-256 of a stored password hash, as a bytea.
+struct Fingerprint {
+    alignas(int32) char header[VARHDRSZ];
+    std::uint8_t bytes[sizeof(core::token::Digest)];
 };
 
 struct Session {
@@ -38,15 +52,16 @@ struct Session {
     char *tenant_id; // null: none chosen
     TimestampTz last_used_at;
     TimestampTz expires_at;
+    bool has_fingerprint; // of the password that it was opened with
+    std::uint8_t fingerprint[sizeof(core::token::Digest)];
 };
 
-Oid relation_of_ours(const char *name)
+Datum digest_datum(Fingerprint *room, std::string_view characters)
 {
-    const Oid relation = get_relname_relid(name, get_namespace_oid("tenancy", false));
-    if (!OidIsValid(relation))
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation \"tenancy.%s\" is not there", name),
-                        errhint("Run CREATE EXTENSION tenancy in this database.")));
-    return relation;
+    const core::token::Digest digest = core::token::digest(characters);
+    memcpy(room->bytes, digest.data(), sizeof room->bytes);
+    SET_VARSIZE(room, sizeof *room);
+    return PointerGetDatum(room);
 }
 
 // By token digest or by id, under the latest snapshot: a session revoked a moment ago is revoked, also for a
@@ -72,6 +87,10 @@ Session find_session(const char *index, Column column, RegProcedure equals, Datu
         session.expires_at = DatumGetTimestampTz(heap_getattr(tuple, column_expires_at, shape, &is_null));
         (void) heap_getattr(tuple, column_revoked_at, shape, &is_null);
         session.revoked = !is_null;
+        const Datum fingerprint = heap_getattr(tuple, column_password_fingerprint, shape, &is_null);
+        session.has_fingerprint = !is_null;
+        if (session.has_fingerprint)
+            memcpy(session.fingerprint, VARDATA_ANY(DatumGetByteaPP(fingerprint)), sizeof session.fingerprint);
     }
     systable_endscan(scan);
     UnregisterSnapshot(snapshot);
@@ -94,16 +113,9 @@ Session require_session(const text *token)
     if (!core::token::well_formed(characters))
         refuse_session(nullptr);
 
-    const core::token::Digest digest = core::token::digest(characters);
-    struct {
-        alignas(int32) char header[VARHDRSZ];
-        std::uint8_t bytes[sizeof digest];
-    } key;
-    memcpy(key.bytes, digest.data(), sizeof key.bytes);
-    SET_VARSIZE(&key, sizeof key);
-
+    Fingerprint key;
     const Session session =
-        find_session("session_token_hash_key", column_token_hash, F_BYTEAEQ, PointerGetDatum(&key));
+        find_session("session_token_hash_key", column_token_hash, F_BYTEAEQ, digest_datum(&key, characters));
     if (!session.found)
         refuse_session(nullptr);
     if (session.revoked)
@@ -122,9 +134,10 @@ char *session_id_text(const Session &session)
     return DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&session.id)));
 }
 
-// Runs one statement on tenancy.session as its owner, through a plan prepared once per backend.
-// SQL names every operator and type by schema.
-void write_session(SPIPlanPtr *plan, const char *sql, int count, Oid *types, Datum *values, const char *nulls)
+// Runs one statement on tenancy.session as its owner, through a plan prepared once per backend, and tells how many rows
+// it wrote. Under the latest snapshot, like the look-up: a session begun a moment ago is there also for a transaction
+// whose own snapshot is older. SQL names every operator and type by schema.
+uint64 write_session(SPIPlanPtr *plan, const char *sql, int count, Oid *types, Datum *values, const char *nulls)
 {
     HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation_of_ours("session")));
     const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
@@ -138,11 +151,14 @@ void write_session(SPIPlanPtr *plan, const char *sql, int count, Oid *types, Dat
             elog(ERROR, "could not prepare a session statement: %s", SPI_result_code_string(SPI_result));
         *plan = prepared;
     }
-    const int code = SPI_execute_plan(*plan, values, nulls, false, 0);
+    const int code =
+        SPI_execute_snapshot(*plan, values, nulls, GetLatestSnapshot(), InvalidSnapshot, false, false, 0);
     become_again(caller);
+    const uint64 written = SPI_processed;
     if (code < 0)
         elog(ERROR, "could not write the session: %s", SPI_result_code_string(code));
     SPI_finish();
+    return written;
 }
 
 // Notes the use, at most once a minute; a request never waits for another request of the same session.
@@ -160,33 +176,51 @@ void touch(const Session &session)
                   1, types, values, nullptr);
 }
 
-void store_tenant(const Session &session, text *tenant)
+// A new token, and its digest as it is stored. The std::string is gone before Postgres is called again.
+struct Token {
+    char text[core::token::text_length + 1];
+    Fingerprint digest;
+};
+
+void make_token(Token *token)
 {
-    static SPIPlanPtr plan = nullptr;
-    Oid types[] = {UUIDOID, TEXTOID};
-    Datum values[] = {UUIDPGetDatum(&session.id), PointerGetDatum(tenant)};
-    const char nulls[] = {' ', tenant == nullptr ? 'n' : ' '};
-    write_session(&plan, "update tenancy.session set tenant_id = $2 where id OPERATOR(pg_catalog.=) $1", 2, types,
-                  values, nulls);
+    const std::string made = core::token::make();
+    digest_datum(&token->digest, made);
+    strlcpy(token->text, made.c_str(), sizeof token->text);
 }
 
-void store_session(const std::uint8_t *token_hash, const char *user_id, const char *tenant_id, TimestampTz expires_at,
-                   Datum client)
+// False when the session was ended or chose otherwise a moment ago.
+bool store_choice(const Session &session, const text *old_token, const Token &token, const char *tenant_id)
 {
     static SPIPlanPtr plan = nullptr;
-    auto *hash = static_cast<bytea *>(palloc(VARHDRSZ + sizeof(core::token::Digest)));
-    SET_VARSIZE(hash, VARHDRSZ + sizeof(core::token::Digest));
-    memcpy(VARDATA(hash), token_hash, sizeof(core::token::Digest));
+    Fingerprint old_digest;
+    Oid types[] = {UUIDOID, BYTEAOID, BYTEAOID, TEXTOID};
+    Datum values[] = {UUIDPGetDatum(&session.id),
+                      digest_datum(&old_digest, {VARDATA_ANY(old_token), core::token::text_length}),
+                      PointerGetDatum(&token.digest),
+                      tenant_id != nullptr ? CStringGetTextDatum(tenant_id) : PointerGetDatum(nullptr)};
+    const char nulls[] = {' ', ' ', ' ', tenant_id != nullptr ? ' ' : 'n'};
+    return write_session(&plan,
+                         "update tenancy.session set token_hash = $3, tenant_id = $4, "
+                         "last_used_at = pg_catalog.clock_timestamp() where id OPERATOR(pg_catalog.=) $1 "
+                         "and token_hash OPERATOR(pg_catalog.=) $2 and revoked_at is null",
+                         4, types, values, nulls) == 1;
+}
 
-    Oid types[] = {BYTEAOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, JSONBOID};
-    Datum values[] = {PointerGetDatum(hash), CStringGetTextDatum(user_id),
+void store_session(const Token &token, const directory::Account &account, const char *tenant_id,
+                   TimestampTz expires_at, Datum client)
+{
+    static SPIPlanPtr plan = nullptr;
+    Fingerprint fingerprint;
+    Oid types[] = {BYTEAOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, JSONBOID, BYTEAOID};
+    Datum values[] = {PointerGetDatum(&token.digest), CStringGetTextDatum(account.user_id),
                       tenant_id != nullptr ? CStringGetTextDatum(tenant_id) : PointerGetDatum(nullptr),
-                      TimestampTzGetDatum(expires_at), client};
-    const char nulls[] = {' ', ' ', tenant_id != nullptr ? ' ' : 'n', ' ', ' '};
+                      TimestampTzGetDatum(expires_at), client, digest_datum(&fingerprint, account.password_hash)};
+    const char nulls[] = {' ', ' ', tenant_id != nullptr ? ' ' : 'n', ' ', ' ', ' '};
     write_session(&plan,
-                  "insert into tenancy.session (token_hash, user_id, tenant_id, expires_at, client) "
-                  "values ($1, $2, $3, $4, $5)",
-                  5, types, values, nulls);
+                  "insert into tenancy.session (token_hash, user_id, tenant_id, expires_at, client, "
+                  "password_fingerprint) values ($1, $2, $3, $4, $5, $6)",
+                  6, types, values, nulls);
 }
 
 // A tenancy.sign_in of the session as it is now.
@@ -212,10 +246,62 @@ Datum sign_in_record(FunctionCallInfo fcinfo, const char *token, const directory
     nulls[4] = tenant_id == nullptr;
     values[5] = JsonbPGetDatum(memberships.tenants);
     values[6] = TimestampTzGetDatum(expires_at);
+    nulls[6] = TIMESTAMP_IS_NOEND(expires_at);
     return HeapTupleGetDatum(heap_form_tuple(shape, values, nulls));
 }
 
 constexpr const char *account_gone = "The account is disabled or no longer there.";
+
+// True for a session that no password opened, too.
+bool password_is_unchanged(const Session &session, const char *password_hash)
+{
+    if (!session.has_fingerprint)
+        return true;
+    if (password_hash == nullptr)
+        return false;
+    const core::token::Digest now = core::token::digest(password_hash);
+    return memcmp(now.data(), session.fingerprint, sizeof session.fingerprint) == 0;
+}
+
+constexpr const char *password_changed = "The password was changed.";
+
+// What the account and the membership allow the session now, or 28000. True for an admin.
+bool require_standing(const Session &session)
+{
+    const standing_cache::Known known = standing_cache::find(session.id, session.tenant_id);
+    if (known != standing_cache::Known::nothing)
+        return known == standing_cache::Known::admin;
+
+    const directory::Standing standing = directory::standing_of(session.user_id, session.tenant_id);
+    if (!standing.active)
+        refuse_session(account_gone);
+    if (!password_is_unchanged(session, standing.password_hash))
+        refuse_session(password_changed);
+    if (session.tenant_id != nullptr && standing.tenant_id == nullptr && !standing.is_admin)
+        refuse_session("The membership of the chosen tenant has ended.");
+    standing_cache::keep(session.id, session.tenant_id, standing.is_admin);
+    return standing.is_admin;
+}
+
+// The tenant as the directory spells it: one of the user's own, for an admin any that a membership names. Or 42501.
+const char *require_choosable(const directory::Account &account, const text *tenant)
+{
+    // An overlong text is no tenant: do not repeat a megabyte in an error of the type's.
+    if (VARSIZE_ANY_EXHDR(tenant) > longest_tenant)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("tenant is too long"),
+                        errdetail("The identifier of a tenant has at most %d bytes.", longest_tenant)));
+    const char *asked = text_to_cstring(tenant);
+    const char *known = account.is_admin ? directory::tenant_with_members(asked)
+                                         : directory::standing_of(account.user_id, asked).tenant_id;
+    if (known == nullptr && account.is_admin)
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("no membership names this tenant"),
+                        errhint("An admin chooses a tenant that has a member, or NULL to see all.")));
+    if (known == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("not a member of this tenant"),
+                        errhint("Choose one of the tenants that tenancy.login() and tenancy.whoami() list.")));
+    suspension::require_not_suspended(known);
+    return known;
+}
 
 directory::Account require_active_account(const char *user_id)
 {
@@ -267,6 +353,42 @@ directory::Account authenticate(const char *user_name, const text *password)
 
 } // namespace
 
+namespace session {
+
+void renew_fingerprint(const char *user_id, const char *old_hash, const char *new_hash)
+{
+    static SPIPlanPtr plan = nullptr;
+    Fingerprint before;
+    Fingerprint after;
+    Oid types[] = {TEXTOID, BYTEAOID, BYTEAOID};
+    Datum values[] = {CStringGetTextDatum(user_id), digest_datum(&before, old_hash), digest_datum(&after, new_hash)};
+    write_session(&plan,
+                  "update tenancy.session set password_fingerprint = $3 where user_id OPERATOR(pg_catalog.=) $1 "
+                  "and password_fingerprint OPERATOR(pg_catalog.=) $2 and revoked_at is null",
+                  3, types, values, nullptr);
+}
+
+void end_others(const char *user_id, const char *current_session_id, const char *new_hash)
+{
+    static SPIPlanPtr plan = nullptr;
+    Fingerprint after;
+    Oid types[] = {TEXTOID, UUIDOID, BYTEAOID};
+    Datum values[] = {CStringGetTextDatum(user_id),
+                      current_session_id != nullptr
+                          ? DirectFunctionCall1(uuid_in, CStringGetDatum(current_session_id))
+                          : PointerGetDatum(nullptr),
+                      digest_datum(&after, new_hash)};
+    const char nulls[] = {' ', current_session_id != nullptr ? ' ' : 'n', ' '};
+    write_session(&plan,
+                  "update tenancy.session set "
+                  "password_fingerprint = case when id OPERATOR(pg_catalog.=) $2 then $3 else password_fingerprint end, "
+                  "revoked_at = case when id OPERATOR(pg_catalog.=) $2 then null else pg_catalog.clock_timestamp() end "
+                  "where user_id OPERATOR(pg_catalog.=) $1 and password_fingerprint is not null and revoked_at is null",
+                  3, types, values, nulls);
+}
+
+} // namespace session
+
 } // namespace tenancy
 
 using namespace tenancy;
@@ -294,18 +416,12 @@ TENANCY_FUNCTION(tenancy_login)
     const TimestampTz expires_at =
         GetCurrentTimestamp() + static_cast<int64>(settings::session_lifetime_seconds()) * USECS_PER_SEC;
 
-    // The std::string is gone before Postgres is called again.
-    char token[core::token::text_length + 1];
-    core::token::Digest digest;
-    {
-        const std::string made = core::token::make();
-        digest = core::token::digest(made);
-        strlcpy(token, made.c_str(), sizeof token);
-    }
-    store_session(digest.data(), account.user_id, tenant, expires_at, JsonbPGetDatum(client));
+    Token token;
+    make_token(&token);
+    store_session(token, account, tenant, expires_at, JsonbPGetDatum(client));
     if (account.is_admin)
         ereport(LOG, (errmsg("user \"%s\" began a session that bypasses tenant isolation", account.user_id)));
-    return sign_in_record(fcinfo, token, account, tenant, memberships, expires_at);
+    return sign_in_record(fcinfo, token.text, account, tenant, memberships, expires_at);
 }
 
 TENANCY_FUNCTION(tenancy_attach)
@@ -314,38 +430,43 @@ TENANCY_FUNCTION(tenancy_attach)
     if (issuer::attach(text_argument(fcinfo, 0), PG_NARGS() > 1 && !PG_ARGISNULL(1) ? PG_GETARG_TEXT_PP(1) : nullptr))
         PG_RETURN_VOID();
     const Session session = require_session(text_argument(fcinfo, 0));
-    const directory::Standing standing = directory::standing_of(session.user_id, session.tenant_id);
-    if (!standing.active)
-        refuse_session(account_gone);
-    if (!standing.member && !standing.is_admin)
-        refuse_session("The membership of the chosen tenant has ended.");
+    const bool is_admin = require_standing(session);
+    if (session.tenant_id != nullptr)
+        suspension::require_not_suspended(session.tenant_id);
     touch(session);
     context::enter({session.user_id, session.tenant_id, session_id_text(session),
-                    standing.is_admin && session.tenant_id == nullptr});
+                    is_admin && session.tenant_id == nullptr});
     PG_RETURN_VOID();
 }
 
+// What the session may do changes, and so does its token: one that somebody else knew from before opens nothing more.
 TENANCY_FUNCTION(tenancy_choose_tenant)
 {
     context::require_detached();
-    issuer::refuse_to_keep_choice(text_argument(fcinfo, 0));
-    const Session session = require_session(text_argument(fcinfo, 0));
+    const text *old_token = text_argument(fcinfo, 0);
+    issuer::refuse_to_keep_choice(old_token);
+    const Session session = require_session(old_token);
     const directory::Account account = require_active_account(session.user_id);
-    text *tenant = PG_ARGISNULL(1) ? nullptr : PG_GETARG_TEXT_PP(1);
-    const char *tenant_id = tenant != nullptr ? text_to_cstring(tenant) : nullptr;
-    if (tenant_id != nullptr && !directory::standing_of(session.user_id, tenant_id).member)
-        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("not a member of this tenant"),
-                        errhint("Choose one of the tenants that tenancy.login() and tenancy.whoami() list.")));
-    store_tenant(session, tenant);
+    if (!password_is_unchanged(session, account.password_hash))
+        refuse_session(password_changed);
+    const char *tenant_id = PG_ARGISNULL(1) ? nullptr : require_choosable(account, PG_GETARG_TEXT_PP(1));
+
+    Token token;
+    make_token(&token);
+    if (!store_choice(session, old_token, token, tenant_id))
+        refuse_session(nullptr);
     const directory::Memberships memberships = directory::memberships_of(session.user_id);
-    return sign_in_record(fcinfo, nullptr, account, tenant_id, memberships, session.expires_at);
+    return sign_in_record(fcinfo, token.text, account, tenant_id, memberships, session.expires_at);
 }
 
-// NULL without a context, or when the context has no session.
+// NULL without a context. A context that a signed token opened has no session, and so no known end.
 TENANCY_FUNCTION(tenancy_current_sign_in)
 {
-    if (context::session_id() == nullptr)
+    if (!context::attached())
         PG_RETURN_NULL();
+    if (context::session_id() == nullptr)
+        return sign_in_record(fcinfo, nullptr, require_active_account(context::user_id()), context::tenant_id(),
+                              directory::memberships_of(context::user_id()), DT_NOEND);
     const Datum id = DirectFunctionCall1(uuid_in, CStringGetDatum(context::session_id()));
     const Session session = find_session("session_pkey", column_id, F_UUID_EQ, id);
     if (!session.found)

@@ -9,20 +9,18 @@ namespace {
 
 constexpr int seconds_per_hour = 3600;
 constexpr int longest_seconds = 400 * 24 * seconds_per_hour;
+constexpr int longest_membership_cache = 15 * 60 * 1000; // ms
 
 int on_missing_context_value = static_cast<int>(MissingContext::error);
 bool seal_value = true;
 int session_lifetime_value = 12 * seconds_per_hour;
 int session_idle_value = seconds_per_hour;
+int session_retention_value = 24 * seconds_per_hour;
+int membership_cache_value = 0;
 
 const config_enum_entry missing_context_words[] = {{"error", static_cast<int>(MissingContext::error), false},
                                                    {"empty", static_cast<int>(MissingContext::empty), false},
                                                    {nullptr, 0, false}};
-
-bool superuser_or_database_owner()
-{
-    return superuser() || compat::owns_database(MyDatabaseId, GetUserId());
-}
 
 // Only the database's owner or a superuser opens the seal. Where the value comes from decides: a configuration
 // file and ALTER DATABASE are theirs alone; a role's own settings and the client's start-up packet are not.
@@ -48,6 +46,11 @@ bool check_seal(bool *value, void **, GucSource source)
 }
 
 } // namespace
+
+bool superuser_or_database_owner()
+{
+    return superuser() || compat::owns_database(MyDatabaseId, GetUserId());
+}
 
 void define()
 {
@@ -75,11 +78,25 @@ void define()
                             "The last use is written at most once a minute.",
                             &session_idle_value, seconds_per_hour, 0, longest_seconds, PGC_SUSET, GUC_UNIT_S, nullptr,
                             nullptr, nullptr);
+
+    DefineCustomIntVariable("tenancy.session_retention", "How long an ended session is kept before it is cleaned away.",
+                            "tenancy.clean_sessions() deletes sessions that were revoked or have expired, or were idle "
+                            "for too long, this long ago. Until then operators see them and why they are over.",
+                            &session_retention_value, 24 * seconds_per_hour, 0, longest_seconds, PGC_SUSET, GUC_UNIT_S,
+                            nullptr, nullptr, nullptr);
+
+    DefineCustomIntVariable(
+        "tenancy.membership_cache", "How long tenancy.attach() may count on what the directory said of a session.",
+        "0 asks at each attach. With a longer time a backend asks again only after it: for so long a removed membership, "
+        "a disabled account, a taken admin right and a changed password do not end access on that backend. A revoked or "
+        "expired session, a suspended tenant and a change of the registered directory always do at once.",
+        &membership_cache_value, 0, 0, longest_membership_cache, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
 }
 
 MissingContext on_missing_context() { return static_cast<MissingContext>(on_missing_context_value); }
 bool seal() { return seal_value; }
 int session_lifetime_seconds() { return session_lifetime_value; }
 int session_idle_seconds() { return session_idle_value; }
+int membership_cache_milliseconds() { return membership_cache_value; }
 
 } // namespace tenancy::settings

@@ -11,3 +11,7 @@ select format('grant connect on database %I to demo_owner, demo_gateway', curren
 
 -- Nothing of this demo lives in schema public, so nobody needs it.
 revoke all on schema public from public;
+
+-- What PostgreSQL lets everybody do by default and no tenant needs: temporary tables, notifications, signals, looking at the
+-- activity of others. `select * from tenancy.harden()` lists it with what each revoke stops and may break.
+select count(*) from tenancy.harden(apply => true);

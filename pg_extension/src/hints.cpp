@@ -1,0 +1,34 @@
+#include "hints.hpp"
+
+#include "context.hpp"
+#include "pg_prelude.hpp"
+
+namespace tenancy::hints {
+
+namespace {
+
+// By the untranslated text: the SQLSTATE of both is that of many others.
+bool begins(const char *text, const char *beginning) { return strncmp(text, beginning, strlen(beginning)) == 0; }
+
+const char *hint_for(const char *message)
+{
+    if (begins(message, "new row violates row-level security policy"))
+        return "tenancy.why_write(table, new_row) tells what refuses it.";
+    if (begins(message, "permission denied for table "))
+        return "tenancy.why(table, key) and tenancy.why_write(table, new_row) tell which right is missing.";
+    return nullptr;
+}
+
+} // namespace
+
+void complete(ErrorData *error)
+{
+    if (error->elevel != ERROR || error->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE || error->hint != nullptr ||
+        error->message_id == nullptr || !context::attached())
+        return;
+    const char *hint = hint_for(error->message_id);
+    if (hint != nullptr)
+        error->hint = MemoryContextStrdup(error->assoc_context, hint); // which has room for the errors of errors
+}
+
+} // namespace tenancy::hints
