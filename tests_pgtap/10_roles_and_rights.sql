@@ -37,7 +37,7 @@ select set_eq(
            ('tenancy_user change_password'), ('tenancy_admin change_password'),
            ('tenancy_operator suspend'), ('tenancy_operator resume'), ('tenancy_operator revoke_all'), ('tenancy_operator rotate_secrets'),
            ('tenancy_user attach'), ('tenancy_admin attach'),
-           ('tenancy_user revoke'), ('tenancy_admin revoke'), ('tenancy_operator revoke'), ('tenancy_operator hash_password')$$,
+           ('tenancy_user revoke'), ('tenancy_admin revoke'), ('tenancy_operator revoke'), ('tenancy_operator hash_password'), ('tenancy_operator trusted_issuers')$$,
   'each role may call just what it is for');
 
 select is_empty(
@@ -49,7 +49,7 @@ select is_empty(
 select is_empty(
   $$select p.oid::regprocedure from pg_proc p
      where p.pronamespace = 'tenancy'::regnamespace and p.prosecdef
-       and p.proname not in ('use_directory', 'logout', 'revoke', 'suspend', 'resume', 'my_sessions', 'end_other_sessions', 'revoke_all', 'rotate_secrets',
+       and p.proname not in ('use_directory', 'trust_issuer', 'distrust_issuer', 'trusted_issuers', 'logout', 'revoke', 'suspend', 'resume', 'my_sessions', 'end_other_sessions', 'revoke_all', 'rotate_secrets',
                              'clean_sessions')$$,
   'only those functions run with their owner''s rights that write what nobody else may, or show one''s own sessions');
 
