@@ -1,7 +1,7 @@
 -- Signed tokens of trusted issuers: who may trust whom, which tokens open what, and what forgers get. The tokens here
 -- are made with a shared secret in SQL; 81_token_algorithms.sh makes those of the other algorithms with openssl.
 
-select plan(118);
+select plan(124);
 select tests.open('gateway', 'shop_gateway');
 select tests.open('owner', 'shop_owner');
 select tests.open('operator', 'shop_operator');
@@ -260,6 +260,21 @@ insert into shop.membership (user_id, tenant_id) values (pg_temp.id('dan'), 9);
 select is(pg_temp.tell(pg_temp.token_of('dan'), 'select distinct tenant_id from shop.patient'), '9', 'memberships are the directory''s, and only its own');
 delete from shop.membership where user_id = pg_temp.id('dan');
 select is(pg_temp.tell(pg_temp.token_of('dan'), 'select current_setting(''tenancy.tenant_id'')'), '', 'without one there is no tenant');
+
+-- ---------------------------------------------------------------- a directory of other types
+-- ann is a uuid there, and her tenant a text.
+create view shop.other_accounts as
+  select '0b1e57a1-0000-4000-8000-00000000000a'::uuid as user_id, 'ann'::text as user_name, null::text as password_hash, false as is_admin;
+create view shop.other_memberships as
+  select '0b1e57a1-0000-4000-8000-00000000000a'::uuid as user_id, 'tenant é'::text as tenant_id, 'one'::text as tenant_name;
+select tenancy.use_directory('shop.other_accounts', 'shop.other_memberships');
+select is(pg_temp.tell(pg_temp.token('{"sub":"0b1e57a1-0000-4000-8000-00000000000a"}'), 'select concat_ws(''|'', tenancy.user_uuid(), tenancy.tenant_id())'),
+  '0b1e57a1-0000-4000-8000-00000000000a|tenant é', 'a user may be a uuid and a tenant any text');
+select is(pg_temp.tell(pg_temp.token('{"sub":"0b1e57a1-0000-4000-8000-00000000000a"}'), 'select tenancy.tenant_id()', 'tenant é'), 'tenant é', 'which can be named');
+select is(pg_temp.attach(pg_temp.token(jsonb_build_object('sub', sub))), '28000', format('%s is nobody there', sub))
+  from (values ('0B1E57A1-0000-4000-8000-00000000000A'), ('{0b1e57a1-0000-4000-8000-00000000000a}'), ('0b1e57a10000400080000000000000a'), ('1')) v (sub);
+select tenancy.use_directory('shop.accounts', 'shop.memberships');
+drop view shop.other_accounts, shop.other_memberships;
 
 select tests.tell('owner', 'select tenancy.distrust_issuer(issuer) from tenancy.trusted_issuers()');
 select is((select count(*) from tenancy.issuer), 0::bigint, 'nobody is trusted any more');

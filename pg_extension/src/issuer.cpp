@@ -220,14 +220,6 @@ void log_bypass(const text *token, const char *user)
     ereport(LOG, (errmsg("user \"%s\" bypasses tenant isolation with a signed token", user)));
 }
 
-// The tenant as the directory spells it: one of the user's own, for an admin any that a membership names. Or null.
-const char *known_tenant(const char *user, bool is_admin, const char *tenant)
-{
-    if (!is_spelled(directory::tenant_id_type(), tenant))
-        return nullptr;
-    return is_admin ? directory::tenant_with_members(tenant) : directory::standing_of(user, tenant).tenant_id;
-}
-
 [[noreturn]] void refuse_tenant()
 {
     ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("this token does not open this tenant"),
@@ -256,28 +248,28 @@ bool attach(const text *token, const text *tenant_or_null)
     if (!is_spelled(directory::user_id_type(), user))
         refuse("its user is not in the directory", false);
 
-    // The directory gives the rights; a tenant claim can only take some away.
-    const directory::Standing standing = directory::standing_of(user, nullptr);
-    if (!standing.active)
-        refuse("its user is disabled or not in the directory", false);
     const char *asked = wanted;
-    if (wanted != nullptr && limited && !claims.names_wanted)
-        refuse_tenant();
     if (wanted == nullptr && limited && claims.tenants == 1)
         asked = to_server(claims.only_tenant);
+    const bool spelled = asked != nullptr && is_spelled(directory::tenant_id_type(), asked);
+
+    // The directory gives the rights; a tenant claim can only take some away.
+    const directory::Standing standing = directory::standing_of(user, spelled ? asked : nullptr);
+    if (!standing.active)
+        refuse("its user is disabled or not in the directory", false);
+    const char *tenant = standing.tenant_id;
+    if (tenant == nullptr && spelled && standing.is_admin)
+        tenant = directory::tenant_with_members(asked);
+    if (wanted != nullptr && (tenant == nullptr || (limited && !claims.names_wanted)))
+        refuse_tenant();
+    if (asked != nullptr && tenant == nullptr)
+        refuse("its user is no member of the tenant that it names", false);
+
     const bool bypass = asked == nullptr && standing.is_admin && !limited;
     if (asked == nullptr && !standing.is_admin && !limited)
-        asked = directory::memberships_of(user).only_tenant;
-
-    const char *tenant = nullptr;
-    if (asked != nullptr) {
-        tenant = known_tenant(user, standing.is_admin, asked);
-        if (tenant == nullptr && wanted != nullptr)
-            refuse_tenant();
-        if (tenant == nullptr)
-            refuse("its user is no member of the tenant that it names", false);
+        tenant = directory::memberships_of(user).only_tenant;
+    if (tenant != nullptr)
         suspension::require_not_suspended(tenant);
-    }
     if (bypass)
         log_bypass(token, user);
     context::enter({user, tenant, nullptr, bypass});
