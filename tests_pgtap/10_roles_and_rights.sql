@@ -14,17 +14,19 @@ select set_eq(
   $$select r.rolname::text as role, m.rolname::text as member, a.admin_option
       from pg_auth_members a join pg_roles r on r.oid = a.roleid join pg_roles m on m.oid = a.member
      where m.rolname like 'tenancy\_%'$$,
-  $$values ('tenancy_user', 'tenancy_gateway', false), ('tenancy_admin', 'tenancy_gateway', false)$$,
-  'the gateway''s role can become user and admin, cannot hand that on, and nothing else is a member of anything');
+  $$values ('tenancy_user', 'tenancy_gateway', false), ('tenancy_admin', 'tenancy_gateway', false),
+           ('tenancy_user', 'tenancy_operator', false), ('tenancy_admin', 'tenancy_operator', false)$$,
+  'the roles of gateway and operators can become user and admin, cannot hand that on, and nothing else is a member of anything');
 
 select set_eq(
   $$select p.proname::text from pg_proc p
      where p.pronamespace = 'tenancy'::regnamespace
        and has_function_privilege('public', p.oid, 'execute')$$,
   $$values ('tenant_id'), ('tenant_bigint'), ('tenant_uuid'), ('user_id'), ('user_bigint'), ('user_uuid'),
-           ('bypassing'), ('session_id'), ('whoami'), ('current_sign_in'),
+           ('bypassing'), ('session_id'), ('actor'), ('role'), ('has_role'), ('whoami'), ('current_sign_in'),
            ('why'), ('why_write'), ('key_condition'), ('look_statement'), ('look_past_policies'), ('refusing_policies'), ('policy_reasons'),
-           ('missing_grants'), ('why_situation'), ('whose_row'), ('plain_defaults')$$,
+           ('missing_grants'), ('why_situation'), ('whose_row'), ('plain_defaults'),
+           ('guard_mode'), ('own_work'), ('guard_findings')$$, -- the guard asks as whoever runs DDL
   'everybody may call the readers, whoami and why with what it consists of, and no other function');
 
 select set_eq(
@@ -36,8 +38,11 @@ select set_eq(
            ('tenancy_user my_sessions'), ('tenancy_admin my_sessions'), ('tenancy_user end_other_sessions'), ('tenancy_admin end_other_sessions'),
            ('tenancy_user change_password'), ('tenancy_admin change_password'),
            ('tenancy_operator suspend'), ('tenancy_operator resume'), ('tenancy_operator revoke_all'), ('tenancy_operator rotate_secrets'),
+           ('tenancy_operator bypass'), ('tenancy_operator act_as'), ('tenancy_operator for_each_tenant'), ('tenancy_operator job_token'),
+           ('tenancy_user bypass'), ('tenancy_admin bypass'), ('tenancy_user act_as'), ('tenancy_admin act_as'),
            ('tenancy_user attach'), ('tenancy_admin attach'),
-           ('tenancy_user revoke'), ('tenancy_admin revoke'), ('tenancy_operator revoke'), ('tenancy_operator hash_password'), ('tenancy_operator trusted_issuers')$$,
+           ('tenancy_user revoke'), ('tenancy_admin revoke'), ('tenancy_operator revoke'), ('tenancy_operator hash_password'),
+           ('tenancy_operator trusted_issuers'), ('tenancy_operator check'), ('tenancy_operator accept'), ('tenancy_operator withdraw')$$,
   'each role may call just what it is for');
 
 select is_empty(
@@ -49,9 +54,9 @@ select is_empty(
 select is_empty(
   $$select p.oid::regprocedure from pg_proc p
      where p.pronamespace = 'tenancy'::regnamespace and p.prosecdef
-       and p.proname not in ('use_directory', 'trust_issuer', 'distrust_issuer', 'trusted_issuers', 'logout', 'revoke', 'suspend', 'resume', 'my_sessions', 'end_other_sessions', 'revoke_all', 'rotate_secrets',
-                             'clean_sessions')$$,
-  'only those functions run with their owner''s rights that write what nobody else may, or show one''s own sessions');
+       and p.proname not in ('use_directory', 'trust_issuer', 'distrust_issuer', 'trusted_issuers', 'logout', 'revoke', 'check', 'accept', 'withdraw', 'isolation_rows', 'guard_findings',
+                             'suspend', 'resume', 'my_sessions', 'end_other_sessions', 'revoke_all', 'rotate_secrets', 'clean_sessions')$$,
+  'only these functions run with their owner''s rights');
 
 select is_empty(
   $$select pg_describe_object(d.classid, d.objid, d.objsubid)
@@ -76,7 +81,7 @@ select set_eq(
   $$select p.proname::text from pg_proc p join pg_language l on l.oid = p.prolang
      where p.pronamespace = 'tenancy'::regnamespace and l.lanname = 'c'
        and p.proleakproof and p.provolatile = 's' and p.proparallel = 's' and p.pronargs = 0$$,
-  $$values ('tenant_id'), ('tenant_bigint'), ('tenant_uuid'), ('user_id'), ('user_bigint'), ('user_uuid'), ('bypassing'), ('session_id')$$,
+  $$values ('tenant_id'), ('tenant_bigint'), ('tenant_uuid'), ('user_id'), ('user_bigint'), ('user_uuid'), ('bypassing'), ('session_id'), ('actor'), ('role')$$,
   'the readers, and only they, are C, leakproof, stable and parallel safe');
 
 select is_empty(
@@ -88,10 +93,14 @@ select is_empty(
        -- Views of the catalog for everybody to read, and of one's own sessions: 76_inspect.sql.
        and not (p.name = 'select' and (c.relname in ('protected', 'policies')
                                        or c.relname = 'sessions' and r.name in ('tenancy_user', 'tenancy_admin', 'tenancy_operator')
-                                       or c.relname = 'suspensions' and r.name in ('tenancy_operator', 'shop_owner')))
+                                       or c.relname = 'suspensions' and r.name in ('shop_owner', 'tenancy_operator')
+                                       or c.relname = 'audit_log' and r.name = 'tenancy_operator'
+                                       -- Facts of the catalog and of the set-up that the functions of the database's owner ask as its owner.
+                                       or c.relname in ('protection', 'directory', 'isolation_value') and r.name = 'shop_owner'
+                                       or c.relname = 'rule' and r.name in ('shop_owner', 'tenancy_operator')))
        and (has_table_privilege(r.name, c.oid, p.name)
             or p.name in ('select', 'insert', 'update', 'references') and has_any_column_privilege(r.name, c.oid, p.name))$$,
-  'no role has any right to a table of the extension, the owner of the database included');
+  'no role has any other right to a table of the extension, and nobody one to sessions, hashes or acceptances');
 
 select is_empty(
   $$select r.name from (values ('public'), ('tenancy_user'), ('tenancy_admin'), ('tenancy_gateway'), ('tenancy_operator'), ('shop_owner')) r (name)

@@ -23,7 +23,7 @@ select is(tests.tell('a', 'select session_user'), 'shop_gateway', 'the login sta
 select isnt(tests.tell('a', 'select tenancy.session_id()'), null, 'the session has an id');
 select is(tests.tell('a', 'show tenancy.session_id'), tests.tell('a', 'select tenancy.session_id()'), 'SHOW tells the same id');
 select is(tests.tell('a', $$select string_agg(key, ' ' order by key) from jsonb_object_keys(tenancy.whoami()) key$$),
-  'bypass expires_at is_admin role session_id tenant_id tenant_name tenants user_id user_name', 'whoami has these keys');
+  'actor bypass expires_at is_admin read_only role session_id tenant_id tenant_name tenant_role tenants user_id user_name', 'whoami has these keys');
 select is(tests.tell('a', $$select concat_ws(' ', w ->> 'user_name', w ->> 'tenant_id', w ->> 'tenant_name', w ->> 'role', w ->> 'bypass', w ->> 'is_admin')
                               from tenancy.whoami() w$$),
   'ann 1 tenant 1 tenancy_user false false', 'whoami tells people who they are');

@@ -1,7 +1,7 @@
 -- Signed tokens of trusted issuers: who may trust whom, which tokens open what, and what forgers get. The tokens here
 -- are made with a shared secret in SQL; 81_token_algorithms.sh makes those of the other algorithms with openssl.
 
-select plan(124);
+select plan(128);
 select tests.open('gateway', 'shop_gateway');
 select tests.open('owner', 'shop_owner');
 select tests.open('operator', 'shop_operator');
@@ -104,6 +104,8 @@ select is(position('c2VjcmV0' in (t.message || coalesce(t.detail, '') || coalesc
 -- ---------------------------------------------------------------- what a token opens
 select is(pg_temp.attach(pg_temp.token()), '00000', 'a signed token attaches');
 select is(pg_temp.tell(pg_temp.token(), 'select concat_ws(''|'', count(*), min(tenant_id), max(tenant_id)) from shop.patient'), '5|1|1', 'its holder sees the rows of the one tenant the directory gives');
+select is(pg_temp.tell(pg_temp.token(), 'select tenancy.role()'), 'member', 'with the role that the directory gives her there');
+select is(pg_temp.tell(pg_temp.token_of('cyd'), 'select tenancy.role()', '3'), 'member', 'also in a tenant that is named');
 select is(pg_temp.tell(pg_temp.token(), 'select current_user'), 'tenancy_user', 'as tenancy_user');
 select is(pg_temp.tell(pg_temp.token(), $$select concat_ws('|', w ->> 'user_name', w ->> 'tenant_name', w ->> 'bypass', coalesce(w ->> 'session_id', 'no session'), coalesce(w ->> 'expires_at', 'no end')) from tenancy.whoami() w$$),
   'ann|tenant 1|false|no session|no end', 'whoami tells who it is, and that there is no session');
@@ -111,6 +113,11 @@ select is(tests.tell('gateway', 'show tenancy.user_id'), '', 'with the transacti
 select is(pg_temp.attach(pg_temp.token(jsonb_build_object('sub', pg_temp.id('ann')::text, 'aud', jsonb_build_array('x', 'shop'), 'nbf', pg_temp.ago(0), 'iat', pg_temp.ago(0)))), '00000',
   'a user as a string, several audiences and all dates are fine');
 select is(pg_temp.tell(pg_temp.token_of('eve'), 'select concat_ws(''|'', current_user, tenancy.bypassing(), count(distinct tenant_id)) from shop.patient'), 'tenancy_admin|t|300', 'an admin sees all');
+create temporary table eves as select pg_temp.token_of('eve') as token;
+select pg_temp.attach(token) from eves, generate_series(1, 3);
+select is((select count(*) from tenancy.audit_log l, eves where l.action = 'admin_bypass' and l.session_id is not null and left(l.session_id::text, 8) = left(encode(sha256(convert_to(token, 'UTF8')), 'hex'), 8)),
+  1::bigint, 'which is on record once for a token');
+select is((select concat_ws('|', user_id, login, detail) from tenancy.audit_log where action = 'admin_bypass' order by id desc limit 1), pg_temp.id('eve') || '|shop_gateway|{"issuer": "https://id.example/"}', 'with user, login and issuer');
 select is(pg_temp.tell(pg_temp.token_of('eve'), 'select concat_ws(''|'', current_user, tenancy.bypassing(), count(distinct tenant_id)) from shop.patient', '2'), 'tenancy_user|f|1', 'or one tenant, when named');
 select is(pg_temp.attach(pg_temp.token_of('eve'), '299'), '42501', 'but none without members');
 select is(tests.sqlstate_of('gateway', format('begin; select tenancy.attach(%L); select tenancy.attach(%L)', pg_temp.token(), pg_temp.token())), '25001', 'a second attach is refused');

@@ -13,7 +13,8 @@ create table tenancy.session (
   revoked_at timestamptz,
   client jsonb not null default '{}',
   password_fingerprint bytea
-    constraint session_password_fingerprint_is_sha256 check (pg_catalog.octet_length(password_fingerprint) = 32)
+    constraint session_password_fingerprint_is_sha256 check (pg_catalog.octet_length(password_fingerprint) = 32),
+  purpose text
 ) with (fillfactor = 80); -- room for last_used_at to be renewed in place
 create index session_user_id_idx on tenancy.session (user_id);
 -- Not over last_used_at, which is written all the time.
@@ -31,6 +32,7 @@ comment on column tenancy.session.revoked_at is 'when it was ended before its ti
 comment on column tenancy.session.client is 'what the caller of tenancy.login() said of the client: address, user_agent';
 comment on column tenancy.session.password_fingerprint is
   'SHA-256 of the stored password hash as it was at sign-in: another password ends the session; NULL: opened without one';
+comment on column tenancy.session.purpose is 'what a job''s session is for, as tenancy.job_token() was told; NULL: a person''s';
 revoke all on tenancy.session from public;
 
 create type tenancy.sign_in as (
@@ -91,7 +93,7 @@ declare
   own_user text := nullif(current_setting('tenancy.user_id', true), '');
 begin
   -- With a context: one's own sessions, whatever the login role could do. Without: operators.
-  if own_user is null and not pg_has_role(session_user, 'tenancy_operator', 'member') then
+  if own_user is null and (tenancy.actor() is not null or not pg_has_role(session_user, 'tenancy_operator', 'member')) then
     raise exception using
       errcode = 'insufficient_privilege',
       message = 'permission denied to end a session',

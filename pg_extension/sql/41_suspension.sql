@@ -31,7 +31,7 @@ create function tenancy.require_operator(deed text) returns void
   set search_path = pg_catalog, pg_temp
 as $function$
 begin
-  if coalesce(current_setting('tenancy.user_id', true), '') = '' and not tenancy.bypassing()
+  if tenancy.actor() is null
      and (pg_has_role(session_user, 'tenancy_operator', 'member') or pg_has_role(session_user, 'pg_database_owner', 'member')) then
     return;
   end if;

@@ -15,6 +15,8 @@ create table tenancy.audit_log (
   detail jsonb not null default '{}'
 );
 create index audit_log_at_idx on tenancy.audit_log (at);
+-- src/audit.cpp looks up by it whether the first use of a session is on record; it counts on the order of the columns too.
+create index audit_log_session_id_idx on tenancy.audit_log (session_id);
 
 comment on table tenancy.audit_log is 'what operators, admins and jobs did beyond one tenant; append only; also in the server log';
 comment on column tenancy.audit_log.id is 'number of the entry; gaps mean nothing';
@@ -28,6 +30,7 @@ comment on column tenancy.audit_log.reason is 'why, as the operator wrote it';
 comment on column tenancy.audit_log.session_id is 'session concerned, of tenancy.sessions';
 comment on column tenancy.audit_log.client_address is 'address of the client; NULL over a local socket';
 comment on column tenancy.audit_log.detail is 'what else there is to say of this action';
+comment on sequence tenancy.audit_log_id_seq is 'internal: numbers the entries of the audit log';
 revoke all on tenancy.audit_log from public;
 grant select on tenancy.audit_log to tenancy_operator;
 select pg_catalog.pg_extension_config_dump('tenancy.audit_log', '');
@@ -59,6 +62,15 @@ comment on trigger keep_audit on tenancy.audit_log is 'internal: refuses to chan
 -- ALWAYS: session_replication_role does not switch it off.
 alter table tenancy.audit_log enable always trigger keep_audit;
 
+-- One line, whatever the reason holds: JSON escapes line breaks, and the other control characters go.
+create function tenancy.audit_line(entry jsonb) returns text
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select 'tenancy audit: ' || regexp_replace(jsonb_strip_nulls(entry)::text, '[\x7f-\x9f\u2028\u2029]', '?', 'g')
+$function$;
+comment on function tenancy.audit_line(jsonb) is 'internal: an entry of the audit log as the server log has it';
+
 create function tenancy.append_audit(entry jsonb) returns void
   language plpgsql volatile parallel unsafe
   set search_path = pg_catalog, pg_temp
@@ -67,8 +79,7 @@ begin
   insert into tenancy.audit_log (action, login, user_id, acting_as, tenant_id, reason, session_id, client_address, detail)
   values (entry ->> 'action', entry ->> 'login', entry ->> 'user_id', entry ->> 'acting_as', entry ->> 'tenant_id',
           entry ->> 'reason', (entry ->> 'session_id')::uuid, entry ->> 'client_address', coalesce(entry -> 'detail', '{}'));
-  -- One line, whatever the reason holds: JSON escapes line breaks, and the other control characters go.
-  raise log 'tenancy audit: %', regexp_replace(jsonb_strip_nulls(entry)::text, '[\x7f-\x9f\u2028\u2029]', '?', 'g');
+  raise log '%', tenancy.audit_line(entry);
 end
 $function$;
 comment on function tenancy.append_audit(jsonb) is 'internal: appends an entry to the audit log and to the server log';
@@ -95,4 +106,4 @@ $function$;
 comment on function tenancy.audit(text, text, text, text, jsonb) is
   'internal: appends to the audit log what a function of the extension does, in the same transaction';
 
-revoke execute on function tenancy.append_audit(jsonb), tenancy.audit(text, text, text, text, jsonb) from public;
+revoke execute on function tenancy.audit_line(jsonb), tenancy.append_audit(jsonb), tenancy.audit(text, text, text, text, jsonb) from public;

@@ -196,7 +196,7 @@ declare
 begin
   return query
     select 'drop policy', format('drop policy %I on %s', p.polname, relation)
-      from pg_policy p where p.polrelid = relation and p.polname = any (tenancy.our_policies());
+      from pg_policy p where p.polrelid = relation and p.polname = any (tenancy.our_policies() || tenancy.restriction_policies());
   if not note ? 'row_security' then
     -- Closed is the safe side.
     step := 'left: the note of what was there before cannot be read, so row security stays on and shows no row';

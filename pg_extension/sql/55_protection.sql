@@ -54,7 +54,9 @@ create view tenancy.exposed_role as
   with recursive exposed (oid) as (
     select r.oid from pg_catalog.pg_roles r where r.rolname in ('tenancy_user', 'tenancy_admin', 'tenancy_gateway')
     union
+    -- Operators are people who answer for what they do: being one exposes nobody.
     select m.member from pg_catalog.pg_auth_members m join exposed on m.roleid = exposed.oid
+     where m.member not in (select r.oid from pg_catalog.pg_roles r where r.rolname = 'tenancy_operator')
   )
   select r.oid, r.rolname as name, r.rolcanlogin as can_login
     from exposed join pg_catalog.pg_roles r on r.oid = exposed.oid

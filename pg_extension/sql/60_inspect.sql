@@ -13,7 +13,11 @@ as $function$
     'user_id', s.user_id,
     'user_name', s.user_name,
     'is_admin', s.is_admin,
-    'tenant_id', s.tenant_id,
+    'tenant_id', coalesce(s.tenant_id, nullif(current_setting('tenancy.tenant_id', true), '')),
+    'tenant_role', nullif(current_setting('tenancy.role', true), ''),
+    -- Somebody else than the user, where an operator acts.
+    'actor', coalesce(nullif(current_setting('tenancy.actor', true), ''), s.user_id),
+    'read_only', current_setting('transaction_read_only')::boolean,
     'tenant_name', (select t ->> 'name' from jsonb_array_elements(s.tenants) t where t ->> 'id' = s.tenant_id),
     'bypass', tenancy.bypassing(),
     'session_id', tenancy.session_id(),
@@ -108,14 +112,15 @@ create view tenancy.sessions with (security_barrier) as
          s.tenant_id,
          case when s.revoked_at is not null then 'revoked'
               when s.expires_at <= pg_catalog.clock_timestamp() then 'expired'
-              when i.idle > '0 s' and s.last_used_at + i.idle <= pg_catalog.clock_timestamp() then 'idle'
+              when i.idle > '0 s' and s.purpose is null and s.last_used_at + i.idle <= pg_catalog.clock_timestamp() then 'idle'
               else 'live' end as state,
          s.id is not distinct from tenancy.session_id() as is_current,
          s.created_at,
          s.last_used_at,
          s.expires_at,
          s.revoked_at,
-         s.client
+         s.client,
+         s.purpose
     from tenancy.session s
     cross join (select pg_catalog.current_setting('tenancy.session_idle_timeout')::pg_catalog.interval as idle) i
    where s.user_id = (select o.user_id from tenancy.session o where o.id = tenancy.session_id())
@@ -134,6 +139,7 @@ comment on column tenancy.sessions.last_used_at is 'last use, written at most on
 comment on column tenancy.sessions.expires_at is 'when it ends, however busy';
 comment on column tenancy.sessions.revoked_at is 'when it was ended before its time';
 comment on column tenancy.sessions.client is 'what the caller of tenancy.login() said of the client: address, agent';
+comment on column tenancy.sessions.purpose is 'what a job''s session is for; NULL: a person''s';
 
 revoke all on tenancy.protected, tenancy.policies, tenancy.sessions from public;
 grant select on tenancy.protected, tenancy.policies to public;

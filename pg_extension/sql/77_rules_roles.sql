@@ -229,6 +229,7 @@ as $function$
     select r.oid from pg_roles r where r.rolname in ('tenancy_user', 'tenancy_admin', 'tenancy_gateway')
     union
     select m.member from pg_auth_members m join app on m.roleid = app.oid
+     where m.member <> (select r.oid from pg_roles r where r.rolname = 'tenancy_operator')
   )
   -- Other powers have rules that list the role as exposed; superusers pass every test of membership, so they are found by name.
   select format('role %I', r.rolname),

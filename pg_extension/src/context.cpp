@@ -22,12 +22,16 @@ struct Identifier {
 char *user_setting = nullptr;
 char *tenant_setting = nullptr;
 char *session_setting = nullptr;
+char *role_setting = nullptr;
+char *actor_setting = nullptr;
 bool bypass_setting = false;
 
 // Written by the assign hooks alone. Null where the setting is empty.
 const Identifier *current_user_id = nullptr;
 const Identifier *current_tenant_id = nullptr;
 const Identifier *current_session_id = nullptr;
+const Identifier *current_role = nullptr;
+const Identifier *current_actor = nullptr;
 
 // When the last transaction that declared a cursor WITH HOLD began. Portals cannot be listed from outside.
 TimestampTz held_cursor_since = 0;
@@ -107,7 +111,7 @@ bool check_identifier(char **value, void **extra, GucSource source)
     if (text == nullptr || text[0] == '\0')
         return true;
     if (strlen(text) > longest_identifier) {
-        GUC_check_errmsg("identifier of a user or tenant is too long");
+        GUC_check_errmsg("identifier of a user, tenant or role is too long");
         GUC_check_errdetail("It has at most %d bytes.", static_cast<int>(longest_identifier));
         return false;
     }
@@ -127,6 +131,8 @@ bool check_bypass(bool *, void **, GucSource source) { return may_write(source);
 void assign_user(const char *, void *extra) { current_user_id = static_cast<const Identifier *>(extra); }
 void assign_tenant(const char *, void *extra) { current_tenant_id = static_cast<const Identifier *>(extra); }
 void assign_session(const char *, void *extra) { current_session_id = static_cast<const Identifier *>(extra); }
+void assign_role(const char *, void *extra) { current_role = static_cast<const Identifier *>(extra); }
+void assign_actor(const char *, void *extra) { current_actor = static_cast<const Identifier *>(extra); }
 
 // Read-only for everybody: not in files, not in RESET ALL, and the check hook refuses whoever is left.
 constexpr int context_flags = GUC_NO_RESET_ALL | GUC_DISALLOW_IN_FILE | GUC_NOT_IN_SAMPLE;
@@ -144,13 +150,18 @@ void set_local(const char *name, const char *value)
 
 void set_settings(const Identity &identity)
 {
-    set_local("tenancy.user_id", identity.user_id);
+    if (identity.user_id != nullptr)
+        set_local("tenancy.user_id", identity.user_id);
     if (identity.tenant_id != nullptr)
         set_local("tenancy.tenant_id", identity.tenant_id);
     if (identity.session_id != nullptr)
         set_local("tenancy.session_id", identity.session_id);
     if (identity.bypass)
         set_local("tenancy.bypass", "on");
+    if (identity.role != nullptr)
+        set_local("tenancy.role", identity.role);
+    if (identity.actor != nullptr)
+        set_local("tenancy.actor", identity.actor);
 }
 
 void set_role(const char *role_name)
@@ -174,6 +185,10 @@ void refuse_or_null(bool for_tenant)
     if (attached() && for_tenant)
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("no tenant chosen in this session"),
                         errhint("Call tenancy.choose_tenant(token, tenant) and attach again.")));
+    if (attached())
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("no user in this context"),
+                        errdetail("A job of tenancy.for_each_tenant() has a tenant and no user."),
+                        errhint("Ask tenancy.actor() who acts, or run the job for a user with tenancy.job_token().")));
     ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("no tenant context in this transaction"),
                     errdetail("Rows of protected tables are there only inside an attached transaction."),
                     errhint("Call tenancy.attach(token) as the first statement of the transaction.")));
@@ -227,6 +242,8 @@ void define_settings()
     define_identifier("tenancy.user_id", "User of the current context.", &user_setting, assign_user);
     define_identifier("tenancy.tenant_id", "Tenant of the current context.", &tenant_setting, assign_tenant);
     define_identifier("tenancy.session_id", "Session of the current context.", &session_setting, assign_session);
+    define_identifier("tenancy.role", "Role of the user inside the tenant of the current context.", &role_setting, assign_role);
+    define_identifier("tenancy.actor", "Operator who acts in the current context.", &actor_setting, assign_actor);
     DefineCustomBoolVariable("tenancy.bypass", "Whether the current context may see all tenants.",
                              "Set by tenancy.attach() for one transaction; nobody can set it by hand.",
                              &bypass_setting, false, PGC_SUSET, context_flags, check_bypass, nullptr, nullptr);
@@ -244,10 +261,12 @@ bool spells_uuid(const char *text)
     return parse_uuid(text, &value);
 }
 
-bool attached() { return current_user_id != nullptr; }
+bool attached() { return current_user_id != nullptr || current_actor != nullptr; }
 bool bypassing() { return bypass_setting; }
 const char *user_id() { return current_user_id != nullptr ? current_user_id->text : nullptr; }
 const char *tenant_id() { return current_tenant_id != nullptr ? current_tenant_id->text : nullptr; }
+const char *role() { return current_role != nullptr ? current_role->text : nullptr; }
+const char *actor() { return current_actor != nullptr ? current_actor->text : user_id(); }
 const char *session_id() { return current_session_id != nullptr ? current_session_id->text : nullptr; }
 
 void require_detached()
@@ -260,7 +279,7 @@ void require_detached()
 
 void note_held_cursor() { held_cursor_since = GetCurrentTransactionStartTimestamp(); }
 
-void enter(const Identity &identity)
+void require_enterable()
 {
     require_detached();
     if (held_cursor_since == GetCurrentTransactionStartTimestamp())
@@ -268,6 +287,11 @@ void enter(const Identity &identity)
                         errmsg("this transaction has declared a cursor WITH HOLD"),
                         errdetail("It would be filled at commit and carry a tenant's rows into the next transaction."),
                         errhint("Call tenancy.attach(token) as the first statement of the transaction.")));
+}
+
+void enter(const Identity &identity)
+{
+    require_enterable();
     EnteringScope scope;
     call_postgres([&] {
         set_settings(identity);

@@ -1,5 +1,6 @@
 // The tenant context: user, tenant and access of one transaction. The truth lives in settings that only enter()
-// and lend() can write (tenancy.user_id, tenancy.tenant_id, tenancy.session_id, tenancy.bypass), all set LOCAL: Postgres
+// and lend() can write (tenancy.user_id, tenancy.tenant_id, tenancy.session_id, tenancy.bypass, tenancy.role, tenancy.actor),
+// all set LOCAL: Postgres
 // itself ends them at commit and rollback, restores them at ROLLBACK TO SAVEPOINT and copies them to parallel
 // workers. A static beside them would be wrong in all three cases; do not add one.
 #pragma once
@@ -8,10 +9,12 @@ namespace tenancy::context {
 
 // Plain values, copied by enter(). Null means "not set".
 struct Identity {
-    const char *user_id;    // never null
+    const char *user_id;    // null: a context of an operator or a job, which has an actor instead
     const char *tenant_id;  // null: no tenant chosen yet, or a bypass
     const char *session_id; // null: a context without a session
     bool bypass;            // may see all tenants
+    const char *role = nullptr;  // the user's role inside the tenant; null: none
+    const char *actor = nullptr; // login of the operator who really acts; null: the user
 };
 
 void define_settings();
@@ -27,6 +30,8 @@ bool attached();
 const char *user_id();
 const char *tenant_id();
 const char *session_id();
+const char *role();
+const char *actor(); // the operator's login, else the user
 bool bypassing();
 
 // Sets the context and the role (tenancy_user or tenancy_admin) to the end of the transaction.
@@ -42,5 +47,8 @@ void note_held_cursor();
 
 // 25001 unless the transaction is without a context.
 void require_detached();
+
+// What enter() will refuse whatever the identity: 25001, 24000. For callers who put on record what they are about to enter.
+void require_enterable();
 
 } // namespace tenancy::context

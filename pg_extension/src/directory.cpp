@@ -27,6 +27,7 @@ struct Prepared {
     SPIPlanPtr decoy;
     SPIPlanPtr tenants;
     SPIPlanPtr standing;
+    SPIPlanPtr all_tenants;
     SPIPlanPtr tenant;
     SPIPlanPtr members;
 };
@@ -183,7 +184,15 @@ void prepare_all(Oid accounts, Oid memberships)
     const char *member_type = identifier_type(memberships, "user_id");
     const char *tenant_type = identifier_type(memberships, "tenant_id");
     const char *disabled = has_boolean(accounts, "disabled", true) ? "coalesce(a.disabled, false)" : "false";
-    const char *role = column_type(memberships, "role", true) != InvalidOid ? ", 'role', m.role" : "";
+    const bool has_role = column_type(memberships, "role", true) != InvalidOid;
+    const char *role = has_role ? ", 'role', m.role" : "";
+    // Several memberships of one user in one tenant that disagree give no role.
+    const char *only_role =
+        has_role ? "case when pg_catalog.count(*) OPERATOR(pg_catalog.=) pg_catalog.count(m.role) "
+                   "and pg_catalog.min((m.role::pg_catalog.text) collate pg_catalog.\"C\") OPERATOR(pg_catalog.=) "
+                   "pg_catalog.max((m.role::pg_catalog.text) collate pg_catalog.\"C\") "
+                   "then pg_catalog.min(m.role::pg_catalog.text) end"
+                 : "null::pg_catalog.text";
     const char *from_accounts = qualified(accounts);
     const char *from_memberships = qualified(memberships);
     has_boolean(accounts, "is_admin", false);
@@ -209,11 +218,15 @@ void prepare_all(Oid accounts, Oid memberships)
             "from %s m where m.user_id OPERATOR(pg_catalog.=) $1::%s order by 2, 1 limit %d) t",
             role, from_memberships, member_type, most_tenants);
     prepare(&prepared.standing, 2,
-            "select coalesce(a.is_admin, false), %s, a.password_hash::pg_catalog.text, "
-            "case when $2 is not null then (select m.tenant_id::pg_catalog.text from %s m where m.user_id "
-            "OPERATOR(pg_catalog.=) $1::%s and m.tenant_id OPERATOR(pg_catalog.=) $2::%s limit 1) end "
-            "from %s a where a.user_id OPERATOR(pg_catalog.=) $1::%s limit 1",
-            disabled, from_memberships, member_type, tenant_type, from_accounts, account_type);
+            "select coalesce(a.is_admin, false), %s, a.password_hash::pg_catalog.text, t.id, t.role from %s a "
+            "left join lateral (select pg_catalog.min(m.tenant_id::pg_catalog.text) as id, %s as role from %s m "
+            "where $2 is not null and m.user_id OPERATOR(pg_catalog.=) $1::%s and m.tenant_id OPERATOR(pg_catalog.=) "
+            "$2::%s) t on true where a.user_id OPERATOR(pg_catalog.=) $1::%s limit 1",
+            disabled, from_accounts, only_role, from_memberships, member_type, tenant_type, account_type);
+    prepare(&prepared.all_tenants, 0,
+            "select t.id::pg_catalog.text from (select distinct m.tenant_id::%s as id from %s m) t "
+            "where t.id is not null order by t.id",
+            tenant_type, from_memberships);
     prepare(&prepared.tenant, 1,
             "select m.tenant_id::pg_catalog.text from %s m where m.tenant_id OPERATOR(pg_catalog.=) $1::%s limit 1",
             from_memberships, tenant_type);
@@ -308,19 +321,22 @@ bool flag(int column)
     return !is_null && DatumGetBool(value);
 }
 
-// A text cell, copied to memory that outlives SPI_finish. Null for NULL.
-char *text_cell(int column)
+// In memory that outlives SPI_finish.
+char *copied(const text *packed)
 {
-    bool is_null;
-    const Datum value = cell(column, &is_null);
-    if (is_null)
-        return nullptr;
-    const text *packed = DatumGetTextPP(value);
     const int length = VARSIZE_ANY_EXHDR(packed);
     auto *copy = static_cast<char *>(SPI_palloc(static_cast<Size>(length) + 1));
     memcpy(copy, VARDATA_ANY(packed), static_cast<size_t>(length));
     copy[length] = '\0';
     return copy;
+}
+
+// A text cell, copied. Null for NULL.
+char *text_cell(int column)
+{
+    bool is_null;
+    const Datum value = cell(column, &is_null);
+    return is_null ? nullptr : copied(DatumGetTextPP(value));
 }
 
 Account ask_account(Plan plan, const char *key)
@@ -395,6 +411,23 @@ Standing standing_of(const char *user_id, const char *tenant_id_or_null)
         result.active = !flag(2);
         result.password_hash = text_cell(3);
         result.tenant_id = text_cell(4);
+        result.role = text_cell(5);
+    }
+    SPI_finish();
+    return result;
+}
+
+Tenants all_tenants()
+{
+    Tenants result{};
+    SPI_connect();
+    ask(&Prepared::all_tenants, nullptr, nullptr);
+    result.count = static_cast<int>(SPI_processed);
+    result.ids = static_cast<char **>(SPI_palloc(sizeof(char *) * (SPI_processed + 1)));
+    for (uint64 i = 0; i < SPI_processed; ++i) {
+        bool is_null;
+        const Datum id = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &is_null);
+        result.ids[i] = copied(DatumGetTextPP(id));
     }
     SPI_finish();
     return result;

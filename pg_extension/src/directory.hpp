@@ -41,6 +41,7 @@ struct Standing {
     bool is_admin;
     char *password_hash; // as stored now; null where the account has none
     char *tenant_id;     // the tenant asked for as the directory spells it; null: none asked for, or no member of it
+    char *role;          // inside that tenant; null: none, or memberships that disagree
 };
 
 // Types of the identifiers, as the views have them.
@@ -48,6 +49,14 @@ Oid user_id_type();
 Oid tenant_id_type();
 
 Standing standing_of(const char *user_id, const char *tenant_id_or_null);
+
+// Every tenant that a membership names, in the order of their type.
+struct Tenants {
+    int count;
+    char **ids;
+};
+
+Tenants all_tenants();
 
 // The tenant as the directory spells it, null when no membership names it.
 char *tenant_with_members(const char *tenant_id);

@@ -3,6 +3,7 @@
 
 #include "issuer.hpp"
 
+#include "audit.hpp"
 #include "context.hpp"
 #include "directory.hpp"
 #include "guard.hpp"
@@ -12,7 +13,9 @@
 extern "C" {
 #include "commands/trigger.h"
 #include "mb/pg_wchar.h"
+#include "lib/stringinfo.h"
 #include "utils/array.h"
+#include "utils/json.h"
 }
 
 namespace tenancy::issuer {
@@ -192,32 +195,47 @@ bool is_spelled(Oid type, const char *text)
     }
 }
 
-core::jwt::Claims verified(const text *token, const char *wanted_tenant, bool *limited)
-{
-    char name[core::jwt::longest_identifier + 1];
+// Who holds a good token.
+struct Holder {
+    char issuer[core::jwt::longest_identifier + 1];
     core::jwt::Claims claims;
-    if (!core::jwt::issuer_of(view_of(token), name))
+    bool limited; // to the tenants of a claim
+};
+
+Holder verified(const text *token, const char *wanted_tenant)
+{
+    Holder holder;
+    if (!core::jwt::issuer_of(view_of(token), holder.issuer))
         refuse(core::jwt::explain(core::jwt::Refusal::malformed), false);
-    const core::jwt::Issuer *issuer = find(name);
+    const core::jwt::Issuer *issuer = find(holder.issuer);
     if (issuer == nullptr)
         refuse("its issuer is not trusted", false);
     const core::jwt::Refusal refusal =
-        core::jwt::verify(*issuer, view_of(token), seconds_since_1970(), wanted_tenant, claims);
+        core::jwt::verify(*issuer, view_of(token), seconds_since_1970(), wanted_tenant, holder.claims);
     if (refusal != core::jwt::Refusal::none)
         refuse(core::jwt::explain(refusal), refusal == core::jwt::Refusal::expired);
-    *limited = !issuer->terms.tenant_claim.empty();
-    return claims;
+    holder.limited = !issuer->terms.tenant_claim.empty();
+    return holder;
 }
 
-// Once for each token and connection: a signed token has no session whose beginning could be logged.
-void log_bypass(const text *token, const char *user)
+// Once for each token. It has no session; in the place of one stands a uuid (version 8) made of the token's digest,
+// which names the token and opens nothing.
+void record_bypass(const text *token, const char *issuer, const char *user)
 {
-    static core::token::Digest last{};
     const core::token::Digest digest = core::token::digest(view_of(token));
-    if (digest == last)
-        return;
-    last = digest;
-    ereport(LOG, (errmsg("user \"%s\" bypasses tenant isolation with a signed token", user)));
+    pg_uuid_t name;
+    memcpy(name.data, digest.data(), sizeof name.data);
+    name.data[6] = static_cast<unsigned char>((name.data[6] & 0x0F) | 0x80);
+    name.data[8] = static_cast<unsigned char>((name.data[8] & 0x3F) | 0x80);
+    StringInfoData detail;
+    initStringInfo(&detail);
+    appendStringInfoString(&detail, "{\"issuer\": ");
+    escape_json(&detail, issuer);
+    appendStringInfoChar(&detail, '}');
+    audit::record_first_use({.action = "admin_bypass",
+                             .user_id = user,
+                             .session_id = DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&name))),
+                             .detail = detail.data});
 }
 
 [[noreturn]] void refuse_tenant()
@@ -241,9 +259,10 @@ bool attach(const text *token, const text *tenant_or_null)
         return false;
     }
 
-    bool limited;
     char *wanted_utf8 = wanted != nullptr ? pg_server_to_any(wanted, static_cast<int>(strlen(wanted)), PG_UTF8) : nullptr;
-    core::jwt::Claims claims = verified(token, wanted_utf8 != nullptr ? wanted_utf8 : "", &limited);
+    Holder holder = verified(token, wanted_utf8 != nullptr ? wanted_utf8 : "");
+    core::jwt::Claims &claims = holder.claims;
+    const bool limited = holder.limited;
     const char *user = to_server(claims.user);
     if (!is_spelled(directory::user_id_type(), user))
         refuse("its user is not in the directory", false);
@@ -254,7 +273,7 @@ bool attach(const text *token, const text *tenant_or_null)
     const bool spelled = asked != nullptr && is_spelled(directory::tenant_id_type(), asked);
 
     // The directory gives the rights; a tenant claim can only take some away.
-    const directory::Standing standing = directory::standing_of(user, spelled ? asked : nullptr);
+    directory::Standing standing = directory::standing_of(user, spelled ? asked : nullptr);
     if (!standing.active)
         refuse("its user is disabled or not in the directory", false);
     const char *tenant = standing.tenant_id;
@@ -266,13 +285,16 @@ bool attach(const text *token, const text *tenant_or_null)
         refuse("its user is no member of the tenant that it names", false);
 
     const bool bypass = asked == nullptr && standing.is_admin && !limited;
-    if (asked == nullptr && !standing.is_admin && !limited)
+    if (asked == nullptr && !bypass && !limited) {
         tenant = directory::memberships_of(user).only_tenant;
+        standing = directory::standing_of(user, tenant);
+        tenant = standing.tenant_id;
+    }
     if (tenant != nullptr)
         suspension::require_not_suspended(tenant);
     if (bypass)
-        log_bypass(token, user);
-    context::enter({user, tenant, nullptr, bypass});
+        record_bypass(token, holder.issuer, user);
+    context::enter({user, tenant, nullptr, bypass, standing.role});
     return true;
 }
 

@@ -5,6 +5,7 @@
 #include "core/password.hpp"
 #include "core/token.hpp"
 
+#include "audit.hpp"
 #include "context.hpp"
 #include "directory.hpp"
 #include "guard.hpp"
@@ -14,6 +15,10 @@
 #include "settings.hpp"
 #include "standing_cache.hpp"
 #include "suspension.hpp"
+
+extern "C" {
+#include "utils/fmgrprotos.h"
+}
 
 namespace tenancy {
 
@@ -35,7 +40,8 @@ enum Column : AttrNumber {
     column_expires_at,
     column_revoked_at,
     column_client,
-    column_password_fingerprint
+    column_password_fingerprint,
+    column_purpose
 };
 
 // SHA-256 of a stored password hash, as a bytea.
@@ -54,6 +60,7 @@ struct Session {
     TimestampTz expires_at;
     bool has_fingerprint; // of the password that it was opened with
     std::uint8_t fingerprint[sizeof(core::token::Digest)];
+    char *purpose; // of a job's session; null: a person's
 };
 
 Datum digest_datum(Fingerprint *room, std::string_view characters)
@@ -91,6 +98,8 @@ Session find_session(const char *index, Column column, RegProcedure equals, Datu
         session.has_fingerprint = !is_null;
         if (session.has_fingerprint)
             memcpy(session.fingerprint, VARDATA_ANY(DatumGetByteaPP(fingerprint)), sizeof session.fingerprint);
+        const Datum purpose = heap_getattr(tuple, column_purpose, shape, &is_null);
+        session.purpose = is_null ? nullptr : TextDatumGetCString(purpose);
     }
     systable_endscan(scan);
     UnregisterSnapshot(snapshot);
@@ -124,7 +133,8 @@ Session require_session(const text *token)
     if (session.expires_at <= now)
         refuse_session("The session has expired.");
     const int64 idle_limit = static_cast<int64>(settings::session_idle_seconds()) * USECS_PER_SEC;
-    if (idle_limit > 0 && session.last_used_at + idle_limit <= now)
+    // A job waits for its turn; its token has a short life instead.
+    if (idle_limit > 0 && session.purpose == nullptr && session.last_used_at + idle_limit <= now)
         refuse_session("The session was idle for too long.");
     return session;
 }
@@ -246,7 +256,7 @@ Datum sign_in_record(FunctionCallInfo fcinfo, const char *token, const directory
     nulls[4] = tenant_id == nullptr;
     values[5] = JsonbPGetDatum(memberships.tenants);
     values[6] = TimestampTzGetDatum(expires_at);
-    nulls[6] = TIMESTAMP_IS_NOEND(expires_at);
+    nulls[6] = TIMESTAMP_IS_NOEND(expires_at); // no session
     return HeapTupleGetDatum(heap_form_tuple(shape, values, nulls));
 }
 
@@ -265,12 +275,18 @@ bool password_is_unchanged(const Session &session, const char *password_hash)
 
 constexpr const char *password_changed = "The password was changed.";
 
-// What the account and the membership allow the session now, or 28000. True for an admin.
-bool require_standing(const Session &session)
+struct Allowed {
+    bool is_admin;
+    const char *role; // inside the session's tenant; null: none
+};
+
+// What the account and the membership allow the session now, or 28000.
+Allowed require_standing(const Session &session)
 {
-    const standing_cache::Known known = standing_cache::find(session.id, session.tenant_id);
+    const char *role;
+    const standing_cache::Known known = standing_cache::find(session.id, session.tenant_id, &role);
     if (known != standing_cache::Known::nothing)
-        return known == standing_cache::Known::admin;
+        return {known == standing_cache::Known::admin, role};
 
     const directory::Standing standing = directory::standing_of(session.user_id, session.tenant_id);
     if (!standing.active)
@@ -279,8 +295,8 @@ bool require_standing(const Session &session)
         refuse_session(password_changed);
     if (session.tenant_id != nullptr && standing.tenant_id == nullptr && !standing.is_admin)
         refuse_session("The membership of the chosen tenant has ended.");
-    standing_cache::keep(session.id, session.tenant_id, standing.is_admin);
-    return standing.is_admin;
+    standing_cache::keep(session.id, session.tenant_id, standing.is_admin, standing.role);
+    return {standing.is_admin, standing.role};
 }
 
 // The tenant as the directory spells it: one of the user's own, for an admin any that a membership names. Or 42501.
@@ -387,6 +403,25 @@ void end_others(const char *user_id, const char *current_session_id, const char 
                   3, types, values, nulls);
 }
 
+JobToken begin_job(const char *user_id, const char *tenant_id, TimestampTz expires_at, const char *purpose)
+{
+    static SPIPlanPtr plan = nullptr;
+    JobToken job;
+    Token token;
+    make_token(&token);
+    pg_uuid_t *id = DatumGetUUIDP(DirectFunctionCall1(gen_random_uuid, PointerGetDatum(nullptr)));
+    Oid types[] = {UUIDOID, BYTEAOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID};
+    Datum values[] = {UUIDPGetDatum(id), PointerGetDatum(&token.digest), CStringGetTextDatum(user_id),
+                      CStringGetTextDatum(tenant_id), TimestampTzGetDatum(expires_at), CStringGetTextDatum(purpose)};
+    write_session(&plan,
+                  "insert into tenancy.session (id, token_hash, user_id, tenant_id, expires_at, purpose) "
+                  "values ($1, $2, $3, $4, $5, $6)",
+                  6, types, values, nullptr);
+    job.session_id = DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(id)));
+    job.token = pstrdup(token.text);
+    return job;
+}
+
 } // namespace session
 
 } // namespace tenancy
@@ -430,12 +465,20 @@ TENANCY_FUNCTION(tenancy_attach)
     if (issuer::attach(text_argument(fcinfo, 0), PG_NARGS() > 1 && !PG_ARGISNULL(1) ? PG_GETARG_TEXT_PP(1) : nullptr))
         PG_RETURN_VOID();
     const Session session = require_session(text_argument(fcinfo, 0));
-    const bool is_admin = require_standing(session);
+    const Allowed allowed = require_standing(session);
     if (session.tenant_id != nullptr)
         suspension::require_not_suspended(session.tenant_id);
     touch(session);
-    context::enter({session.user_id, session.tenant_id, session_id_text(session),
-                    is_admin && session.tenant_id == nullptr});
+    const bool bypass = allowed.is_admin && session.tenant_id == nullptr;
+    if (bypass)
+        audit::record_first_use({.action = "admin_bypass", .user_id = session.user_id, .session_id = session_id_text(session)});
+    else if (session.purpose != nullptr)
+        audit::record_first_use({.action = "job_attach",
+                                 .acting_as = session.user_id,
+                                 .tenant_id = session.tenant_id,
+                                 .reason = session.purpose,
+                                 .session_id = session_id_text(session)});
+    context::enter({session.user_id, session.tenant_id, session_id_text(session), bypass, allowed.role});
     PG_RETURN_VOID();
 }
 
@@ -446,6 +489,9 @@ TENANCY_FUNCTION(tenancy_choose_tenant)
     const text *old_token = text_argument(fcinfo, 0);
     issuer::refuse_to_keep_choice(old_token);
     const Session session = require_session(old_token);
+    if (session.purpose != nullptr)
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("a job's session stays in its tenant"),
+                        errhint("Ask an operator for a tenancy.job_token() of the other tenant.")));
     const directory::Account account = require_active_account(session.user_id);
     if (!password_is_unchanged(session, account.password_hash))
         refuse_session(password_changed);
@@ -459,10 +505,10 @@ TENANCY_FUNCTION(tenancy_choose_tenant)
     return sign_in_record(fcinfo, token.text, account, tenant_id, memberships, session.expires_at);
 }
 
-// NULL without a context. A context that a signed token opened has no session, and so no known end.
+// NULL without a context, or when the context has no user.
 TENANCY_FUNCTION(tenancy_current_sign_in)
 {
-    if (!context::attached())
+    if (context::user_id() == nullptr)
         PG_RETURN_NULL();
     if (context::session_id() == nullptr)
         return sign_in_record(fcinfo, nullptr, require_active_account(context::user_id()), context::tenant_id(),

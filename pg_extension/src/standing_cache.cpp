@@ -8,7 +8,7 @@ namespace tenancy::standing_cache {
 namespace {
 
 constexpr uint32 places = 1024;
-constexpr std::size_t longest_tenant = 63; // a longer one is asked for each time
+constexpr std::size_t longest_kept = 63; // with a longer tenant or role the directory is asked each time
 
 struct Entry {
     pg_uuid_t session_id;
@@ -16,7 +16,9 @@ struct Entry {
     uint64 generation;    // of the directory
     bool has_tenant;
     bool is_admin;
-    char tenant_id[longest_tenant + 1];
+    bool has_role;
+    char tenant_id[longest_kept + 1];
+    char role[longest_kept + 1];
 };
 
 Entry *entries = nullptr; // made when first needed, kept for the life of the backend
@@ -33,7 +35,7 @@ int64 window_us() { return static_cast<int64>(settings::membership_cache_millise
 
 } // namespace
 
-Known find(const pg_uuid_t &session_id, const char *tenant_id)
+Known find(const pg_uuid_t &session_id, const char *tenant_id, const char **role)
 {
     if (entries == nullptr || window_us() == 0)
         return Known::nothing;
@@ -45,13 +47,14 @@ Known find(const pg_uuid_t &session_id, const char *tenant_id)
         entry.has_tenant != (tenant_id != nullptr) ||
         (tenant_id != nullptr && strcmp(entry.tenant_id, tenant_id) != 0))
         return Known::nothing;
+    *role = entry.has_role ? entry.role : nullptr;
     return entry.is_admin ? Known::admin : Known::user;
 }
 
-void keep(const pg_uuid_t &session_id, const char *tenant_id, bool is_admin)
+void keep(const pg_uuid_t &session_id, const char *tenant_id, bool is_admin, const char *role)
 {
     if (window_us() == 0 || TransactionIdIsValid(GetTopTransactionIdIfAny()) ||
-        (tenant_id != nullptr && strlen(tenant_id) > longest_tenant))
+        (tenant_id != nullptr && strlen(tenant_id) > longest_kept) || (role != nullptr && strlen(role) > longest_kept))
         return;
     if (entries == nullptr)
         entries = static_cast<Entry *>(MemoryContextAllocZero(TopMemoryContext, places * sizeof(Entry)));
@@ -61,6 +64,8 @@ void keep(const pg_uuid_t &session_id, const char *tenant_id, bool is_admin)
     entry.generation = directory::generation();
     entry.has_tenant = tenant_id != nullptr;
     entry.is_admin = is_admin;
+    entry.has_role = role != nullptr;
+    strlcpy(entry.role, role != nullptr ? role : "", sizeof entry.role);
     strlcpy(entry.tenant_id, tenant_id != nullptr ? tenant_id : "", sizeof entry.tenant_id);
 }
 

@@ -9,10 +9,11 @@ namespace tenancy::standing_cache {
 
 enum class Known { nothing, user, admin };
 
-// tenant_id: the tenant that the session has chosen, null when none.
-Known find(const pg_uuid_t &session_id, const char *tenant_id);
+// tenant_id: the tenant that the session has chosen, null when none. role: set where something is known, null for none;
+// it lasts until the next keep().
+Known find(const pg_uuid_t &session_id, const char *tenant_id, const char **role);
 
 // Keeps nothing while this transaction has written: it could be rolled back, memberships included. May ereport.
-void keep(const pg_uuid_t &session_id, const char *tenant_id, bool is_admin);
+void keep(const pg_uuid_t &session_id, const char *tenant_id, bool is_admin, const char *role);
 
 } // namespace tenancy::standing_cache

@@ -9,6 +9,7 @@
 
 #include "context.hpp"
 #include "guard.hpp"
+#include "lent_context.hpp"
 #include "settings.hpp"
 
 namespace tenancy::trial {
@@ -31,7 +32,7 @@ void require_rights()
     if (security_context != 0)
         refuse("isolation trials are refused inside a SECURITY DEFINER function or a restricted operation",
                "Call tenancy.isolation_tests() directly.");
-    if (!settings::superuser_or_database_owner())
+    if (!settings::superuser_or_database_owner(GetUserId()))
         refuse("permission denied to try statements as a tenant",
                "The owner of the database or a superuser may call tenancy.isolation_tests().");
 }
@@ -64,17 +65,12 @@ Datum run(FunctionCallInfo fcinfo, const Stand &stand, const char *statement)
         elog(ERROR, "a trial answers a row");
     shape = BlessTupleDesc(shape);
 
-    Oid caller;
-    int security_context;
-    GetUserIdAndSecContext(&caller, &security_context);
-    const int level = NewGUCNestLevel();
+    const context::Identity identity{stand.user_id, stand.tenant_id, nullptr, false};
+    const Lender lender = lend_context(stand.user_id != nullptr ? &identity : nullptr, stand.role, stand.security_context);
     // Our callers pin search_path; the application's triggers expect the one that its sessions begin with.
     (void) set_config_option("search_path", GetConfigOptionResetString("search_path"), PGC_USERSET, PGC_S_SESSION,
                              GUC_ACTION_LOCAL, true, 0, false);
-    if (stand.user_id != nullptr)
-        context::lend({stand.user_id, stand.tenant_id, nullptr, false});
     SPI_connect();
-    SetUserIdAndSecContext(stand.role, stand.security_context);
 
     const int code = SPI_execute(statement, false, 0);
     if (code < 0)
@@ -87,9 +83,8 @@ Datum run(FunctionCallInfo fcinfo, const Stand &stand, const char *statement)
             value = static_cast<char *>(memcpy(SPI_palloc(strlen(first) + 1), first, strlen(first) + 1));
     }
 
-    SetUserIdAndSecContext(caller, security_context);
     SPI_finish();
-    AtEOXact_GUC(false, level); // not "commit": what the statement's functions set goes too
+    take_back(lender);
 
     Datum values[2] = {Int64GetDatum(static_cast<int64>(rows)), PointerGetDatum(nullptr)};
     bool nulls[2] = {false, value == nullptr};
