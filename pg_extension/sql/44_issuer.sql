@@ -53,6 +53,8 @@ create trigger issuer_changed
 create trigger issuer_key_changed
   after insert or update or delete or truncate on tenancy.issuer_key
   for each statement execute function tenancy.issuer_changed();
+comment on trigger issuer_changed on tenancy.issuer is 'internal: keys that are read are forgotten when an issuer changes';
+comment on trigger issuer_key_changed on tenancy.issuer_key is 'internal: keys that are read are forgotten when one changes';
 -- Also while a replica or a restore runs with session_replication_role = replica: stale keys are still believed.
 alter table tenancy.issuer enable always trigger issuer_changed;
 alter table tenancy.issuer_key enable always trigger issuer_key_changed;
