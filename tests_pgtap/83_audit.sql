@@ -1,6 +1,6 @@
 -- The audit log: who writes it, who reads it, that it only grows, and that a rollback does not erase who has looked.
 
-select plan(48);
+select plan(47);
 select tests.open('a', 'shop_gateway');
 select tests.open('op', 'shop_operator');
 select tests.open('own', 'shop_owner');

@@ -25,6 +25,8 @@ char *session_setting = nullptr;
 char *role_setting = nullptr;
 char *actor_setting = nullptr;
 bool bypass_setting = false;
+bool read_only_setting = false;
+bool all_roles_setting = false;
 
 // Written by the assign hooks alone. Null where the setting is empty.
 const Identifier *current_user_id = nullptr;
@@ -126,7 +128,7 @@ bool check_identifier(char **value, void **extra, GucSource source)
     return true;
 }
 
-bool check_bypass(bool *, void **, GucSource source) { return may_write(source); }
+bool check_flag(bool *, void **, GucSource source) { return may_write(source); }
 
 void assign_user(const char *, void *extra) { current_user_id = static_cast<const Identifier *>(extra); }
 void assign_tenant(const char *, void *extra) { current_tenant_id = static_cast<const Identifier *>(extra); }
@@ -162,6 +164,12 @@ void set_settings(const Identity &identity)
         set_local("tenancy.role", identity.role);
     if (identity.actor != nullptr)
         set_local("tenancy.actor", identity.actor);
+    if (identity.all_roles)
+        set_local("tenancy.all_roles", "on");
+    if (identity.read_only) {
+        set_local("tenancy.read_only", "on");
+        set_local("transaction_read_only", "on");
+    }
 }
 
 void set_role(const char *role_name)
@@ -246,7 +254,13 @@ void define_settings()
     define_identifier("tenancy.actor", "Operator who acts in the current context.", &actor_setting, assign_actor);
     DefineCustomBoolVariable("tenancy.bypass", "Whether the current context may see all tenants.",
                              "Set by tenancy.attach() for one transaction; nobody can set it by hand.",
-                             &bypass_setting, false, PGC_SUSET, context_flags, check_bypass, nullptr, nullptr);
+                             &bypass_setting, false, PGC_SUSET, context_flags, check_flag, nullptr, nullptr);
+    DefineCustomBoolVariable("tenancy.read_only", "Whether the current context writes nothing.",
+                             "Set by tenancy.act_as() for one transaction; nobody can set it by hand.", &read_only_setting,
+                             false, PGC_SUSET, context_flags, check_flag, nullptr, nullptr);
+    DefineCustomBoolVariable("tenancy.all_roles", "Whether the current context has every role inside its tenant.",
+                             "Set by the trials of tenancy.isolation_tests() for one statement; nobody can set it by hand.",
+                             &all_roles_setting, false, PGC_SUSET, context_flags, check_flag, nullptr, nullptr);
 }
 
 bool spells_bigint(const char *text)
@@ -266,6 +280,7 @@ bool bypassing() { return bypass_setting; }
 const char *user_id() { return current_user_id != nullptr ? current_user_id->text : nullptr; }
 const char *tenant_id() { return current_tenant_id != nullptr ? current_tenant_id->text : nullptr; }
 const char *role() { return current_role != nullptr ? current_role->text : nullptr; }
+bool has_all_roles() { return all_roles_setting; }
 const char *actor() { return current_actor != nullptr ? current_actor->text : user_id(); }
 const char *session_id() { return current_session_id != nullptr ? current_session_id->text : nullptr; }
 
@@ -275,6 +290,12 @@ void require_detached()
         ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION), errmsg("this transaction is attached already"),
                         errdetail("A context is set once and stays to the end of the transaction."),
                         errhint("End the transaction first, or roll back to a savepoint of before tenancy.attach().")));
+}
+
+void hold_read_only()
+{
+    if (read_only_setting)
+        XactReadOnly = true;
 }
 
 void note_held_cursor() { held_cursor_since = GetCurrentTransactionStartTimestamp(); }

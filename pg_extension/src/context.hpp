@@ -1,5 +1,6 @@
 // The tenant context: user, tenant and access of one transaction. The truth lives in settings that only enter()
-// and lend() can write (tenancy.user_id, tenancy.tenant_id, tenancy.session_id, tenancy.bypass, tenancy.role, tenancy.actor),
+// and lend() can write (tenancy.user_id, tenancy.tenant_id, tenancy.session_id, tenancy.bypass, tenancy.role, tenancy.actor, tenancy.read_only,
+// tenancy.all_roles),
 // all set LOCAL: Postgres
 // itself ends them at commit and rollback, restores them at ROLLBACK TO SAVEPOINT and copies them to parallel
 // workers. A static beside them would be wrong in all three cases; do not add one.
@@ -15,6 +16,8 @@ struct Identity {
     bool bypass;            // may see all tenants
     const char *role = nullptr;  // the user's role inside the tenant; null: none
     const char *actor = nullptr; // login of the operator who really acts; null: the user
+    bool read_only = false;      // nothing is written in this context, whatever is done to transaction_read_only
+    bool all_roles = false;      // has every role inside the tenant: the strongest attacker of the isolation trials
 };
 
 void define_settings();
@@ -31,6 +34,7 @@ const char *user_id();
 const char *tenant_id();
 const char *session_id();
 const char *role();
+bool has_all_roles();
 const char *actor(); // the operator's login, else the user
 bool bypassing();
 
@@ -47,6 +51,10 @@ void note_held_cursor();
 
 // 25001 unless the transaction is without a context.
 void require_detached();
+
+// Makes the transaction read-only again where the context is. A SET is refused by the server, but RESET, set_config(…, NULL)
+// and the release of a savepoint of before put READ WRITE back. Called before each statement; throws nothing.
+void hold_read_only();
 
 // What enter() will refuse whatever the identity: 25001, 24000. For callers who put on record what they are about to enter.
 void require_enterable();

@@ -1,5 +1,6 @@
 #include "hooks.hpp"
 
+#include "context.hpp"
 #include "guard.hpp"
 #include "hints.hpp"
 #include "own_work.hpp"
@@ -14,12 +15,14 @@ ProcessUtility_hook_type next_process_utility = nullptr;
 object_access_hook_type next_object_access = nullptr;
 emit_log_hook_type next_emit_log = nullptr;
 post_parse_analyze_hook_type next_post_parse_analyze = nullptr;
+ExecutorStart_hook_type next_executor_start = nullptr;
 
 void process_utility(PlannedStmt *statement, const char *query, bool read_only_tree, ProcessUtilityContext where,
                      ParamListInfo parameters, QueryEnvironment *environment, DestReceiver *destination,
                      QueryCompletion *completion)
 {
     boundary("process_utility", [&] { seal::check_statement(statement); });
+    context::hold_read_only();
     if (next_process_utility != nullptr)
         next_process_utility(statement, query, read_only_tree, where, parameters, environment, destination, completion);
     else
@@ -42,6 +45,16 @@ void post_parse_analyze(ParseState *state, Query *query, JumbleState *jumble)
         next_post_parse_analyze(state, query, jumble);
 }
 
+// No boundary: hold_read_only() throws nothing.
+void executor_start(QueryDesc *query, int flags)
+{
+    context::hold_read_only();
+    if (next_executor_start != nullptr)
+        next_executor_start(query, flags);
+    else
+        standard_ExecutorStart(query, flags);
+}
+
 // No boundary: while an error is being reported a new one would only bury it, and complete() throws nothing.
 void emit_log(ErrorData *error)
 {
@@ -62,6 +75,8 @@ void install()
     emit_log_hook = emit_log;
     next_post_parse_analyze = post_parse_analyze_hook;
     post_parse_analyze_hook = post_parse_analyze;
+    next_executor_start = ExecutorStart_hook;
+    ExecutorStart_hook = executor_start;
     own_work::install();
 }
 

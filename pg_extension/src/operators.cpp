@@ -118,12 +118,6 @@ TimestampTz end_argument(FunctionCallInfo fcinfo, int number)
     return end;
 }
 
-// Nothing switches it off again: the server refuses that in a subtransaction, and in a transaction after its first query.
-void make_read_only()
-{
-    (void) set_config_option("transaction_read_only", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
-}
-
 // One statement, or 42601; no transaction control.
 char *statement_argument(FunctionCallInfo fcinfo, int number)
 {
@@ -316,20 +310,13 @@ TENANCY_FUNCTION(tenancy_act_as)
     const char *tenant_id = operators::identifier_argument(fcinfo, 1, "tenant");
     const char *reason = operators::reason_argument(fcinfo, 2);
     const bool read_only = PG_ARGISNULL(3) || PG_GETARG_BOOL(3);
-    // Releasing the savepoint would put the transaction's own READ WRITE back, under the context.
-    if (read_only && GetCurrentTransactionNestLevel() > 1)
-        ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-                        errmsg("tenancy.act_as() is refused after a savepoint"),
-                        errhint("Call it before the first savepoint of the transaction; in psql set ON_ERROR_ROLLBACK off.")));
     const operators::Member member = operators::require_member(user_id, tenant_id);
     audit::record({.action = "act_as",
                    .acting_as = member.user_id,
                    .tenant_id = member.tenant_id,
                    .reason = reason,
                    .detail = read_only ? "{\"read_only\": true}" : "{\"read_only\": false}"});
-    if (read_only)
-        operators::make_read_only();
-    context::enter({member.user_id, member.tenant_id, nullptr, false, member.role, operators::login_name()});
+    context::enter({member.user_id, member.tenant_id, nullptr, false, member.role, operators::login_name(), read_only});
     PG_RETURN_VOID();
 }
 

@@ -65,7 +65,8 @@ Datum run(FunctionCallInfo fcinfo, const Stand &stand, const char *statement)
         elog(ERROR, "a trial answers a row");
     shape = BlessTupleDesc(shape);
 
-    const context::Identity identity{stand.user_id, stand.tenant_id, nullptr, false};
+    const context::Identity identity{
+        .user_id = stand.user_id, .tenant_id = stand.tenant_id, .session_id = nullptr, .bypass = false, .all_roles = true};
     const Lender lender = lend_context(stand.user_id != nullptr ? &identity : nullptr, stand.role, stand.security_context);
     // Our callers pin search_path; the application's triggers expect the one that its sessions begin with.
     (void) set_config_option("search_path", GetConfigOptionResetString("search_path"), PGC_USERSET, PGC_S_SESSION,
