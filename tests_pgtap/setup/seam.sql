@@ -21,7 +21,7 @@ create table entry as
          case when p.prorettype = 'trigger'::regtype
               then (select format('delete from %s where false', t.tgrelid::regclass) from pg_trigger t where t.tgfoid = p.oid limit 1)
               else format('select tenancy.%I(%s)', p.proname,
-                          (select string_agg(format(case when p.proisstrict then '''{}''::%s' else 'null::%s' end, format_type(t, null)), ', ') from unnest(p.proargtypes) t))
+                          (select string_agg(case when p.provariadic <> 0 then 'variadic ' else '' end || format(case when p.proisstrict then '''{}''::%s' else 'null::%s' end, format_type(t, null)), ', ') from unnest(p.proargtypes) t))
          end as statement
     from pg_proc p where p.probin = '$libdir/tenancy_faults' and p.proname <> 'witnesses_lost'
   union all values ('process_utility', 'set local timezone = ''UTC'''), ('object_access', 'select lower(''x'')'),
