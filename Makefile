@@ -1,7 +1,7 @@
 # Shortcuts for people; everything is done by setup.sh and by the makefiles of the parts.
 
 .DEFAULT_GOAL := help
-.PHONY: help all up down test reset bench lint
+.PHONY: help all up down test reset bench fuzz lint
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,9 @@ reset: ## load the demo database afresh
 
 bench: ## measure against hand-written SQL and against pgbench
 	@bench/run
+
+fuzz: ## feed the parsers of signed tokens with nonsense for ten minutes
+	@$(MAKE) -C pg_extension fuzz
 
 lint: ## check the shell scripts
 	shellcheck --external-sources --check-sourced setup.sh .ci/run

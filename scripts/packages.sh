@@ -13,6 +13,7 @@ PACKAGES_UP=(
 )
 PACKAGES_TEST=(
     pgtap libtap-parser-sourcehandler-pgtap-perl
+    clang libclang-rt-dev
     chromium
 )
 

@@ -52,6 +52,7 @@ build_tests() {
     npm_ci "$E2E_DIR"
     step "building the extension's tests"
     make -C "$EXTENSION_DIR" "${options[@]}" build/core_test >"$VAR/log/build-core-test.log" 2>&1 || true
+    make -C "$EXTENSION_DIR" "${options[@]}" build/jwt_fuzz >"$VAR/log/build-fuzz.log" 2>&1 || true
     make -C "$EXTENSION_DIR" "${options[@]}" faults >"$VAR/log/build-faults.log" 2>&1 || true
     installed=$("$PG_BIN/pg_config" --pkglibdir)/tenancy_faults.so
     if ! cmp -s "$EXTENSION_DIR/build/tenancy_faults.so" "$installed"; then
@@ -176,12 +177,23 @@ run_suites() {
     suite extension-core gtest "$results/extension-core.json" \
         env GTEST_OUTPUT="json:$results/extension-core.json" \
         make -C "$EXTENSION_DIR" core-test PG_CONFIG="$PG_BIN/pg_config"
+    suite extension-fuzz tap "$results/extension-fuzz.log" fuzz_suite
     suite gateway-unit gtest "$results/gateway-unit.json" \
         env GTEST_OUTPUT="json:$results/gateway-unit.json" "$GATEWAY_BUILD/gateway_tests"
     suite page-unit vitest "$results/page-unit.json" \
         npm --prefix "$PAGE_DIR" test -- --reporter=default --reporter=json --outputFile.json="$results/page-unit.json"
     suite pgtap tap "$results/pgtap.log" pgtap_suite
     suite e2e playwright "$results/e2e.json" e2e_suite
+}
+
+# A minute of the fuzzer in all; `make fuzz` gives it longer. What breaks a parser is kept in pg_extension/build.
+fuzz_suite() {
+    if make -C "$EXTENSION_DIR" fuzz FUZZ_SECONDS=45 PG_CONFIG="$PG_BIN/pg_config"; then
+        echo 'ok 1 - no input broke the parsers of signed tokens'
+    else
+        echo 'not ok 1 - no input broke the parsers of signed tokens'
+        return 1
+    fi
 }
 
 # .sql files are pgTAP; .sh files print TAP themselves (restarts, several connections).
@@ -213,8 +225,8 @@ suite() {
     shift 3
     # In the background, so that Ctrl-C reaches this shell at once and it can end the suite:
     # `timeout` gives the suite a process group and hands signals on to all of it.
-    export -f pgtap_suite e2e_suite
-    export ROOT TEST_RESULTS E2E_DIR
+    export -f pgtap_suite e2e_suite fuzz_suite
+    export ROOT TEST_RESULTS E2E_DIR EXTENSION_DIR PG_BIN
     timeout --kill-after=10 "$SUITE_SECONDS" bash -c '"$@"' suite "$@" >"$log" 2>&1 </dev/null 7>&- &
     pid=$!
     write_pid_file "$INSTANCE_RUN/suite.pid" "$pid"

@@ -42,7 +42,7 @@ select set_eq(
            ('tenancy_user bypass'), ('tenancy_admin bypass'), ('tenancy_user act_as'), ('tenancy_admin act_as'),
            ('tenancy_user attach'), ('tenancy_admin attach'),
            ('tenancy_user revoke'), ('tenancy_admin revoke'), ('tenancy_operator revoke'), ('tenancy_operator hash_password'),
-           ('tenancy_operator check'), ('tenancy_operator accept'), ('tenancy_operator withdraw')$$,
+           ('tenancy_operator trusted_issuers'), ('tenancy_operator check'), ('tenancy_operator accept'), ('tenancy_operator withdraw')$$,
   'each role may call just what it is for');
 
 select is_empty(
@@ -54,7 +54,7 @@ select is_empty(
 select is_empty(
   $$select p.oid::regprocedure from pg_proc p
      where p.pronamespace = 'tenancy'::regnamespace and p.prosecdef
-       and p.proname not in ('use_directory', 'logout', 'revoke', 'check', 'accept', 'withdraw', 'isolation_rows', 'guard_findings',
+       and p.proname not in ('use_directory', 'trust_issuer', 'distrust_issuer', 'trusted_issuers', 'logout', 'revoke', 'check', 'accept', 'withdraw', 'isolation_rows', 'guard_findings',
                              'suspend', 'resume', 'my_sessions', 'end_other_sessions', 'revoke_all', 'rotate_secrets', 'clean_sessions')$$,
   'only these functions run with their owner''s rights');
 

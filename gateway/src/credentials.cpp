@@ -10,10 +10,30 @@ namespace {
 
 constexpr std::size_t longest_token = 128;
 
+constexpr std::size_t longest_bearer = 16 * 1024; // a signed token; the head's limit is about the same
+
+bool is_token_character(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+}
+
 bool is_token(std::string_view text) {
-    return !text.empty() && text.size() <= longest_token && std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
-    });
+    return !text.empty() && text.size() <= longest_token && std::all_of(text.begin(), text.end(), is_token_character);
+}
+
+bool is_bearer(std::string_view text) {
+    return !text.empty() && text.size() <= longest_bearer &&
+           std::all_of(text.begin(), text.end(), [](char c) { return is_token_character(c) || c == '.'; });
+}
+
+// What follows "Bearer" in the Authorization header. Other schemes are not for us but for a proxy in front.
+std::optional<std::string_view> bearer(const http::Request &request) {
+    constexpr std::string_view scheme = "bearer";
+    const std::string *header = request.header("authorization");
+    if (!header) return std::nullopt;
+    if (request.count("authorization") > 1) throw HttpError(400, "TNCY400", "the request has two Authorization headers");
+    const std::string_view text = http::trimmed(*header);
+    if (!http::equal_ignoring_case(text.substr(0, text.find(' ')), scheme)) return std::nullopt;
+    return http::trimmed(text.substr(scheme.size()));
 }
 
 HttpError cross_site() {
@@ -41,6 +61,12 @@ std::optional<std::string> Credentials::token(const http::Request &request) cons
             }
             value = std::string(http::trimmed(pair.substr(equals + 1)));
         }
+    }
+    if (const auto signed_token = bearer(request)) {
+        // Which of two people asks must not depend on who reads the request.
+        if (value)
+            throw HttpError(400, "TNCY400", "the request has a session cookie and a bearer token", "Send one of them.");
+        return is_bearer(*signed_token) ? std::optional(std::string(*signed_token)) : std::nullopt;
     }
     if (value && !is_token(*value)) return std::nullopt;
     return value;

@@ -1,4 +1,4 @@
-// Session cookie and same-origin checks: from a request's headers alone, no database.
+// Session cookie, bearer token and same-origin checks: from a request's headers alone, no database.
 #pragma once
 
 #include "http/request.hpp"
@@ -12,8 +12,9 @@ class Credentials {
 public:
     explicit Credentials(bool secure_cookies) : secure_(secure_cookies) {}
 
-    // The session token; nothing when there is no cookie of our name or it cannot be a token. Two cookies of our name
-    // are refused (HttpError 400): which one counts must not be the attacker's choice.
+    // The token of the session cookie or of "Authorization: Bearer"; nothing when there is neither, or it cannot be a
+    // token. Two cookies of our name, or a cookie and a bearer token, are refused (HttpError 400): which one counts
+    // must not be the attacker's choice. A browser sends no bearer token by itself, so it needs no same-origin check.
     std::optional<std::string> token(const http::Request &request) const;
 
     std::string set_cookie(std::string_view token, long max_age_seconds) const;

@@ -78,6 +78,37 @@ TEST(Credentials, RefuseTwoCookiesOfTheSameName) {
     }
 }
 
+TEST(Credentials, TakeABearerToken) {
+    const Credentials plain(false);
+    EXPECT_EQ(plain.token(with({{"authorization", "Bearer eyJh.eyJp.sig-_9"}})), "eyJh.eyJp.sig-_9");
+    EXPECT_EQ(plain.token(with({{"authorization", "bearer   a.b.c"}})), "a.b.c") << "the scheme has no case";
+    EXPECT_EQ(plain.token(with({{"authorization", "Bearer abc"}})), "abc");
+    EXPECT_EQ(plain.token(with({{"cookie", "other=1"}, {"authorization", "Bearer a.b.c"}})), "a.b.c");
+    EXPECT_TRUE(plain.token(with({{"authorization", "Bearer " + std::string(16384, 'a')}})));
+    EXPECT_FALSE(plain.token(with({{"authorization", "Bearer " + std::string(16385, 'a')}})));
+    for (const char *header : {"Bearer", "Bearer ", "Bearer a b", "Bearer a.b.c,", "Bearer a.b.c=", "Bearer a/b", "Bearer a+b",
+                               "Bearer \xc3\xa9", "Bearer 'a'", "Bearer Bearer a.b.c", "", "a.b.c", "Bearera.b.c",
+                               "Bearer\ta.b.c", "Basic YTpi", "BasicBearer a.b.c"})
+        EXPECT_FALSE(plain.token(with({{"authorization", header}}))) << header;
+    EXPECT_FALSE(plain.token(with({{"authorization", std::string("Bearer a\0b", 10)}})));
+}
+
+TEST(Credentials, LeaveOtherSchemesToAProxyInFront) {
+    EXPECT_EQ(Credentials(false).token(with({{"authorization", "Basic YTpi"}, {"cookie", "tenancy_session=abc"}})), "abc");
+}
+
+TEST(Credentials, TakeNoSignedTokenFromACookie) {
+    EXPECT_FALSE(Credentials(false).token(with({{"cookie", "tenancy_session=a.b.c"}}))) << "a browser would send it for any site";
+}
+
+TEST(Credentials, RefuseTwoPeopleInOneRequest) {
+    const Credentials plain(false);
+    for (const char *cookie : {"tenancy_session=abc", "tenancy_session=", "tenancy_session=a.b.c"})
+        EXPECT_EQ(status_of([&] { plain.token(with({{"cookie", cookie}, {"authorization", "Bearer a.b.c"}})); }), 400) << cookie;
+    EXPECT_EQ(status_of([&] { plain.token(with({{"authorization", "Bearer a.b.c"}, {"authorization", "Bearer a.b.c"}})); }), 400);
+    EXPECT_EQ(status_of([&] { plain.token(with({{"authorization", "Basic x"}, {"authorization", "Bearer a.b.c"}})); }), 400);
+}
+
 TEST(Credentials, SecureCookiesHaveANameOfTheirOwn) {
     const Credentials secure(true);
     EXPECT_FALSE(secure.token(with({{"cookie", "tenancy_session=abc"}})));

@@ -263,6 +263,18 @@ void define_settings()
                              &all_roles_setting, false, PGC_SUSET, context_flags, check_flag, nullptr, nullptr);
 }
 
+bool spells_bigint(const char *text)
+{
+    int64 value;
+    return parse_bigint(text, &value);
+}
+
+bool spells_uuid(const char *text)
+{
+    pg_uuid_t value;
+    return parse_uuid(text, &value);
+}
+
 bool attached() { return current_user_id != nullptr || current_actor != nullptr; }
 bool bypassing() { return bypass_setting; }
 const char *user_id() { return current_user_id != nullptr ? current_user_id->text : nullptr; }

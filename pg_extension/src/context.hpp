@@ -22,6 +22,10 @@ struct Identity {
 
 void define_settings();
 
+// Whether the text is an identifier of that type, in the one spelling that its output function gives.
+bool spells_bigint(const char *text);
+bool spells_uuid(const char *text);
+
 // True while this transaction has a context, a bypass included.
 bool attached();
 

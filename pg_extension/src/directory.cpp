@@ -403,6 +403,16 @@ Account ask_account(Plan plan, const char *key)
     return account;
 }
 
+Oid type_of(Oid Prepared::*view, const char *column)
+{
+    if (!prepared.complete || prepared.outdated) {
+        SPI_connect();
+        load();
+        SPI_finish();
+    }
+    return column_type(prepared.*view, column, false);
+}
+
 } // namespace
 
 void init() { CacheRegisterRelcacheCallback(forget, PointerGetDatum(nullptr)); }
@@ -434,6 +444,9 @@ Memberships memberships_of(const char *user_id)
     SPI_finish();
     return result;
 }
+
+Oid user_id_type() { return type_of(&Prepared::accounts, "user_id"); }
+Oid tenant_id_type() { return type_of(&Prepared::memberships, "tenant_id"); }
 
 Standing standing_of(const char *user_id, const char *tenant_id_or_null)
 {

@@ -44,6 +44,10 @@ struct Standing {
     char *role;          // inside that tenant; null: none, or memberships that disagree
 };
 
+// Types of the identifiers, as the views have them.
+Oid user_id_type();
+Oid tenant_id_type();
+
 Standing standing_of(const char *user_id, const char *tenant_id_or_null);
 
 // Every tenant that a membership names, in the order of their type.

@@ -3,6 +3,7 @@
 #include "directory.hpp"
 #include "guard.hpp"
 #include "hooks.hpp"
+#include "issuer.hpp"
 #include "settings.hpp"
 
 extern "C" {
@@ -19,5 +20,6 @@ void _PG_init(void)
 #endif
     tenancy::compat::reserve_setting_prefix("tenancy"); // last: what is still unclaimed under it is forged
     tenancy::directory::init();
+    tenancy::issuer::init();
     tenancy::hooks::install();
 }

@@ -10,6 +10,7 @@
 #include "directory.hpp"
 #include "guard.hpp"
 #include "identity_switch.hpp"
+#include "issuer.hpp"
 #include "password_renewal.hpp"
 #include "relation_of_ours.hpp"
 #include "settings.hpp"
@@ -479,6 +480,8 @@ TENANCY_FUNCTION(tenancy_login)
 TENANCY_FUNCTION(tenancy_attach)
 {
     context::require_detached();
+    if (issuer::attach(text_argument(fcinfo, 0), PG_NARGS() > 1 && !PG_ARGISNULL(1) ? PG_GETARG_TEXT_PP(1) : nullptr))
+        PG_RETURN_VOID();
     const Session session = require_session(text_argument(fcinfo, 0));
     const Allowed allowed = require_standing(session);
     if (session.tenant_id != nullptr)
@@ -502,6 +505,7 @@ TENANCY_FUNCTION(tenancy_choose_tenant)
 {
     context::require_detached();
     const text *old_token = text_argument(fcinfo, 0);
+    issuer::refuse_to_keep_choice(old_token);
     const Session session = require_session(old_token);
     if (session.purpose != nullptr)
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("a job's session stays in its tenant"),

@@ -15,12 +15,13 @@ create view accounts as select 1::bigint as user_id, 'ann'::text as user_name, n
 create view memberships as select 1::bigint as user_id, 7::bigint as tenant_id, 'seven'::text as tenant_name;
 select tenancy.use_directory('accounts', 'memberships');
 
--- Every entry of the library and a statement that passes it.
+-- Every entry of the library and a statement that passes it. A strict one is not entered with NULL.
 create table entry as
-  select p.prosrc as name,
-         case when p.prorettype = 'trigger'::regtype then 'update tenancy.directory set accounts = accounts'
+  select distinct on (p.prosrc) p.prosrc as name,
+         case when p.prorettype = 'trigger'::regtype
+              then (select format('delete from %s where false', t.tgrelid::regclass) from pg_trigger t where t.tgfoid = p.oid limit 1)
               else format('select tenancy.%I(%s)', p.proname,
-                          (select string_agg(format('null::%s', format_type(t, null)), ', ') from unnest(p.proargtypes) t))
+                          (select string_agg(case when p.provariadic <> 0 then 'variadic ' else '' end || format(case when p.proisstrict then '''{}''::%s' else 'null::%s' end, format_type(t, null)), ', ') from unnest(p.proargtypes) t))
          end as statement
     from pg_proc p where p.probin = '$libdir/tenancy_faults' and p.proname <> 'witnesses_lost'
   union all values ('process_utility', 'set local timezone = ''UTC'''), ('object_access', 'select lower(''x'')'),

@@ -31,7 +31,8 @@ private:
     static void copy(char *target, std::size_t size, std::string_view source) noexcept
     {
         const std::size_t length = source.size() < size ? source.size() : size - 1;
-        std::memcpy(target, source.data(), length);
+        if (length > 0) // an empty view may have no address
+            std::memcpy(target, source.data(), length);
         target[length] = '\0';
     }
 };
