@@ -200,6 +200,7 @@ select is(pg_temp.cancelled($$select tenancy.for_each_tenant('select pg_sleep(60
 select tests.tell('op', 'reset statement_timeout');
 
 -- ---------------------------------------------------------------- tokens for jobs
+delete from tenancy.session where purpose = 'nightly mails'; -- of a run before
 select tests.tell('op', $$select tenancy.job_token('3', '3', '10 min', 'nightly mails')$$) as token \gset
 select tests.tell('a', 'begin');
 select tests.tell('a', format('select tenancy.attach(%L)', :'token'));
