@@ -1,6 +1,6 @@
 -- The directory: two views of the application, asked as their owner and nobody else.
 
-select plan(38);
+select plan(42);
 select tests.open('owner', 'shop_owner');
 select tests.open('gateway', 'shop_gateway');
 select tests.open('a', 'shop_gateway');
@@ -77,6 +77,21 @@ select tests.tell('owner', $$create or replace function crooked.spy() returns bo
     return false;
   end $f$ $$);
 select is(tests.sqlstate_of('gateway', $$select (tenancy.login('ann', 'ann-secret')).token$$), '42501', 'or leave a temporary table in the gateway''s connection');
+-- Settings that it changes are put back: while the questions are being asked, and while they are being planned.
+select tests.tell('owner', $$create or replace function crooked.spy() returns boolean language plpgsql volatile as $f$
+  begin
+    perform set_config('work_mem', '77MB', false), set_config('search_path', 'crooked', false);
+    return true;
+  end $f$ $$);
+select is(tests.tell('gateway', $$select user_name from tenancy.login('ann', 'ann-secret')$$), 'ann', 'it may change a setting');
+select is(tests.tell('gateway', $$select current_setting('work_mem') || current_setting('search_path')$$), '4MB"$user", public', 'for itself: the gateway''s connection has what it had');
+select tests.tell('owner', $$create or replace function crooked.spy() returns boolean language plpgsql immutable as $f$
+  begin
+    perform set_config('work_mem', '77MB', false), set_config('search_path', 'crooked', false);
+    return true;
+  end $f$ $$);
+select is(tests.tell('gateway', $$select user_name from tenancy.login('ann', 'ann-secret')$$), 'ann', 'an immutable one runs when the question is planned');
+select is(tests.tell('gateway', $$select current_setting('work_mem') || current_setting('search_path')$$), '4MB"$user", public', 'and leaves nothing behind either');
 select is(pg_temp.register('owner', 'shop.accounts', 'shop.memberships'), '00000', 'the true directory is back');
 
 -- ---------------------------------------------------------------- a search_path that leads astray

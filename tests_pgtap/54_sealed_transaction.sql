@@ -1,7 +1,7 @@
 -- The sealed transaction: statements and functions that touch no row but reach past the tenant, each refused inside a
 -- context; the ones an application needs, each let through.
 
-select plan(216);
+select plan(226);
 select tests.open('a', 'shop_gateway');
 select tests.open('owner', 'shop_owner');
 -- What a careless application could have left behind for its tenants to use.
@@ -148,6 +148,26 @@ $$;
 select cmp_ok(pg_temp.moved('patient 1 of tenant 2'), '>', pg_temp.moved('patient 1 of tenant 9999'),
   'with the seal off an index''s counter tells whether any tenant has a patient of this name');
 select tests.tell('owner', format('alter database %I reset tenancy.seal', current_database()));
+
+-- ---------------------------------------------------------------- keys that nobody chooses
+-- GENERATED ALWAYS gives way to OVERRIDING SYSTEM VALUE: it would tell which keys others have, and take their next ones.
+select is(tests.sqlstate_as('a', 'ann', statement), '42501', format('refused: %s', statement))
+  from unnest(array[
+    $$insert into shop.patient (id, name) overriding system value values (2, 'x')$$,
+    $$insert into shop.patient (id, name) overriding system value select 90000, 'x'$$,
+    $$with n as (insert into shop.patient (id, name) overriding system value values (90000, 'x') returning id) select count(*) from n$$,
+    $$merge into shop.patient p using (values (90000::bigint)) v (id) on p.id = v.id when not matched then insert (id, name) overriding system value values (v.id, 'x')$$
+  ]) statement;
+select is(tests.sqlstate_as('a', 'ann', $$insert into shop.patient (name) values ('x')$$), '00000', 'an identity gives its own keys');
+select is(tests.sqlstate_as('a', 'ann', $$insert into shop.patient (id, name) overriding user value values (2, 'x')$$), '00000', 'OVERRIDING USER VALUE ignores the value, so it stays');
+select tests.tell('a', 'set role tenancy_user');
+select matches((tests.try('a', $$prepare later as insert into shop.patient (id, name) overriding system value values (2, 'x')$$)).message, 'OVERRIDING',
+  'nor can a login of the gateway prepare it outside a context');
+select tests.tell('a', 'reset role');
+select isnt(tests.sqlstate_of('owner', $$insert into shop.patient (id, name) overriding system value values (2, 'x')$$), '00000', 'the owner is held by the policy as ever');
+select matches((tests.try('owner', $$insert into shop.patient (id, tenant_id, name) overriding system value values (2, 1, 'x')$$)).message, 'no tenant context', 'and not by this');
+select is(tests.sqlstate_as('unsealed', 'ann', $$insert into shop.patient (id, name) overriding system value values (2, 'x')$$), '23505',
+  'with the seal off the key''s error tells that another tenant has it');
 
 set client_min_messages = warning;
 drop schema shed cascade;

@@ -49,8 +49,8 @@ select is(tests.sqlstate_as('app', 'ann', 'insert into keys.bed (ward_id) values
 select is(tests.sqlstate_as('app', 'ann', 'insert into keys.bed (ward_id) values (99)'), '23503', 'and the error is the same when there is none');
 select is(tests.sqlstate_as('app', 'ann', 'insert into keys.bed (ward_id) values (1)'), '00000', 'her own ward is fine');
 select is(tests.sqlstate_as('app', 'ann', 'insert into keys.ward (code) values (''blue'')'), '00000', 'bob''s code is free to her');
-select is(tests.sqlstate_as('app', 'ann', 'insert into keys.ward (id, code) overriding system value values (2, ''new'')'), '00000', 'and so is the number of his ward');
-select is(tests.sqlstate_as('app', 'ann', 'insert into keys.ward (id, code) values (51, null)'), '428C9', 'which she does not choose by the way');
+select is(tests.sqlstate_as('app', 'ann', 'insert into keys.ward (id, code) overriding system value values (2, ''new'')'), '42501', 'the number of a ward she does not choose at all');
+select is(tests.sqlstate_as('app', 'ann', 'insert into keys.ward (id, code) values (51, null)'), '428C9', 'nor without a word for it');
 select tests.close('app') as done \gset
 drop schema keys cascade;
 

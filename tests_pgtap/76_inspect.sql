@@ -106,6 +106,7 @@ create temporary view silent as
     from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
    where c.relnamespace = 'tenancy'::regnamespace and c.relkind in ('r', 'v', 'm', 'p', 'c') and col_description(c.oid, a.attnum) is null
      and not (c.relkind = 'v' and coalesce(obj_description(c.oid, 'pg_class'), '') like 'internal: %') -- nobody can select from those
+     and not (c.relkind = 'c' and coalesce(obj_description(c.reltype, 'pg_type'), '') like 'internal: %')
   union all
   select format('trigger %s on %s', t.tgname, t.tgrelid::regclass)
     from pg_trigger t join pg_class c on c.oid = t.tgrelid

@@ -89,6 +89,7 @@ as $function$
 declare
   -- current_setting, not the reader: without a context this is about operators, and no error.
   own_user text := nullif(current_setting('tenancy.user_id', true), '');
+  ended_user text;
 begin
   -- With a context: one's own sessions, whatever the login role could do. Without: operators.
   if own_user is null and not pg_has_role(session_user, 'tenancy_operator', 'member') then
@@ -100,8 +101,15 @@ begin
   update tenancy.session s
      set revoked_at = clock_timestamp()
    where s.id = revoke.session_id and s.revoked_at is null
-     and (own_user is null or s.user_id = own_user);
-  return found;
+     and (own_user is null or s.user_id = own_user)
+  returning s.user_id into ended_user;
+  if ended_user is null then
+    return false;
+  end if;
+  if own_user is null then
+    perform tenancy.audit('revoke', null, null, null, jsonb_build_object('of_user', ended_user, 'session', revoke.session_id));
+  end if;
+  return true;
 end
 $function$;
 comment on function tenancy.revoke(uuid) is

@@ -29,22 +29,27 @@ as $function$
 $function$;
 comment on function tenancy.noted_list(jsonb, text) is 'internal: the elements of a list in a note; none where there is no such list';
 
+create function tenancy.note_statement(relation regclass, policy name, note jsonb) returns text
+  language sql immutable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select format('comment on policy %I on %s is %L', policy, relation,
+    case policy when 'tenancy_tenant' then 'Rows of the current tenant only' else 'Rows for all to read' end
+    || ', made by tenancy.protect(). Before: ' || note)
+$function$;
+comment on function tenancy.note_statement(regclass, name, jsonb) is 'internal: the statement that writes a note';
+
 create function tenancy.write_note(relation regclass, note jsonb) returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $function$
-declare
-  policy name;
 begin
   if note is not distinct from tenancy.protection_note(relation) then
     return;
   end if;
-  select p.polname into policy
-    from pg_policy p
-   where p.polrelid = relation and p.polname in ('tenancy_tenant', 'tenancy_reference');
-  execute format('comment on policy %I on %s is %L', policy, relation,
-    case policy when 'tenancy_tenant' then 'Rows of the current tenant only' else 'Rows for all to read' end
-    || ', made by tenancy.protect(). Before: ' || note);
+  execute (select tenancy.note_statement(relation, p.polname, note)
+             from pg_policy p
+            where p.polrelid = relation and p.polname in ('tenancy_tenant', 'tenancy_reference'));
 end
 $function$;
 comment on function tenancy.write_note(regclass, jsonb) is 'internal: keeps the note in the comment of the policy';
@@ -65,10 +70,12 @@ $function$;
 comment on function tenancy.amend_note(regclass, text, jsonb) is 'internal: adds an element to a list in a note, once';
 
 revoke execute on function
-  tenancy.protection_note(regclass), tenancy.noted_list(jsonb, text), tenancy.write_note(regclass, jsonb),
+  tenancy.protection_note(regclass), tenancy.noted_list(jsonb, text), tenancy.note_statement(regclass, name, jsonb),
+  tenancy.write_note(regclass, jsonb),
   tenancy.amend_note(regclass, text, jsonb)
 from public;
 grant execute on function
-  tenancy.protection_note(regclass), tenancy.noted_list(jsonb, text), tenancy.write_note(regclass, jsonb),
+  tenancy.protection_note(regclass), tenancy.noted_list(jsonb, text), tenancy.note_statement(regclass, name, jsonb),
+  tenancy.write_note(regclass, jsonb),
   tenancy.amend_note(regclass, text, jsonb)
 to pg_database_owner;

@@ -23,7 +23,7 @@ comment on column tenancy.rule.name is 'name of the rule, as tenancy.check() pri
 comment on column tenancy.rule.severity is 'critical: other tenants'' rows, now; high: one mistake away; medium: facts about others; low: speed and habits';
 comment on column tenancy.rule.title is 'the hole in a few words';
 revoke all on tenancy.rule from public;
-grant select on tenancy.rule to public;
+grant select on tenancy.rule to pg_database_owner, tenancy_operator;
 
 create table tenancy.acceptance (
   rule name not null,

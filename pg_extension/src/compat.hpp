@@ -48,4 +48,25 @@ inline bool owns_database(Oid database, Oid role)
 #endif
 }
 
+// Tree walkers took any function until 15; since 16 their callback has a type.
+using Walker = bool (*)(Node *, void *);
+
+inline bool walk_expression(Node *node, Walker walker, void *context)
+{
+#if PG_VERSION_NUM >= 160000
+    return expression_tree_walker(node, walker, context);
+#else
+    return expression_tree_walker(node, reinterpret_cast<bool (*)()>(reinterpret_cast<void *>(walker)), context);
+#endif
+}
+
+inline bool walk_query(Query *query, Walker walker, void *context)
+{
+#if PG_VERSION_NUM >= 160000
+    return query_tree_walker(query, walker, context, 0);
+#else
+    return query_tree_walker(query, reinterpret_cast<bool (*)()>(reinterpret_cast<void *>(walker)), context, 0);
+#endif
+}
+
 } // namespace tenancy::compat

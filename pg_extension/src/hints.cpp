@@ -27,8 +27,15 @@ void complete(ErrorData *error)
         error->message_id == nullptr || !context::attached())
         return;
     const char *hint = hint_for(error->message_id);
-    if (hint != nullptr)
-        error->hint = MemoryContextStrdup(error->assoc_context, hint); // which has room for the errors of errors
+    if (hint == nullptr)
+        return;
+    // The error may be that memory has run out: no hint then, but not another error either.
+    const std::size_t size = strlen(hint) + 1;
+    auto *copy = static_cast<char *>(MemoryContextAllocExtended(error->assoc_context, size, MCXT_ALLOC_NO_OOM));
+    if (copy != nullptr) {
+        memcpy(copy, hint, size);
+        error->hint = copy;
+    }
 }
 
 } // namespace tenancy::hints

@@ -2,6 +2,7 @@
 
 #include "guard.hpp"
 #include "hints.hpp"
+#include "own_work.hpp"
 #include "seal.hpp"
 
 namespace tenancy::hooks {
@@ -12,6 +13,7 @@ namespace {
 ProcessUtility_hook_type next_process_utility = nullptr;
 object_access_hook_type next_object_access = nullptr;
 emit_log_hook_type next_emit_log = nullptr;
+post_parse_analyze_hook_type next_post_parse_analyze = nullptr;
 
 void process_utility(PlannedStmt *statement, const char *query, bool read_only_tree, ProcessUtilityContext where,
                      ParamListInfo parameters, QueryEnvironment *environment, DestReceiver *destination,
@@ -33,6 +35,13 @@ void object_access(ObjectAccessType access, Oid class_id, Oid object, int sub_id
         next_object_access(access, class_id, object, sub_id, argument);
 }
 
+void post_parse_analyze(ParseState *state, Query *query, JumbleState *jumble)
+{
+    boundary("post_parse_analyze", [&] { seal::check_query(query); });
+    if (next_post_parse_analyze != nullptr)
+        next_post_parse_analyze(state, query, jumble);
+}
+
 // No boundary: while an error is being reported a new one would only bury it, and complete() throws nothing.
 void emit_log(ErrorData *error)
 {
@@ -51,6 +60,9 @@ void install()
     object_access_hook = object_access;
     next_emit_log = emit_log_hook;
     emit_log_hook = emit_log;
+    next_post_parse_analyze = post_parse_analyze_hook;
+    post_parse_analyze_hook = post_parse_analyze;
+    own_work::install();
 }
 
 } // namespace tenancy::hooks

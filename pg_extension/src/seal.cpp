@@ -84,7 +84,41 @@ void check_explain(const ExplainStmt *statement)
                                      "EXPLAIN (COSTS OFF) is let through.");
 }
 
+bool overrides_identity(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, MergeAction) && reinterpret_cast<MergeAction *>(node)->override == OVERRIDING_SYSTEM_VALUE)
+        return true;
+    if (!IsA(node, Query))
+        return compat::walk_expression(node, overrides_identity, context);
+    auto *query = reinterpret_cast<Query *>(node);
+    return query->override == OVERRIDING_SYSTEM_VALUE || compat::walk_query(query, overrides_identity, context);
+}
+
+bool is_login_of_gateway()
+{
+    const Oid gateway = get_role_oid("tenancy_gateway", true);
+    return OidIsValid(gateway) && is_member_of_role_nosuper(GetSessionUserId(), gateway);
+}
+
 } // namespace
+
+void check_query(Query *query)
+{
+    if (query->commandType != CMD_INSERT && query->commandType != CMD_MERGE && !query->hasModifyingCTE)
+        return;
+    // A tenant's statement is in a restricted operation in one case only: isolation trials, which choose keys so that they
+    // draw on no sequence, and to try the policies without this help.
+    if (!settings::seal() || InLocalUserIdChange() || InSecurityRestrictedOperation() ||
+        !overrides_identity(reinterpret_cast<Node *>(query), nullptr))
+        return;
+    if (context::attached() || is_login_of_gateway())
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("tenants may not use OVERRIDING SYSTEM VALUE"),
+                        errdetail("Choosing the keys of an identity tells which ones other tenants have, and takes those that "
+                                  "they would get next."),
+                        errhint("Leave the column out, or name it with DEFAULT.")));
+}
 
 void check_statement(const PlannedStmt *planned)
 {

@@ -9,6 +9,10 @@ namespace tenancy::seal {
 // ereports 42501 when the utility statement may not run now.
 void check_statement(const PlannedStmt *statement);
 
+// ereports 42501 when the statement, just parsed, chooses the keys of an identity column. A statement parsed outside a
+// context can run inside one later, so logins of the gateway are refused there as well.
+void check_query(Query *query);
+
 // ereports 42501 when the function may not be called now. Hot: called once per function of each plan.
 void check_function(Oid function);
 

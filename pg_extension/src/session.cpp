@@ -1,9 +1,9 @@
 // Sign-in, attach, choice of a tenant: the only C++ code that touches tenancy.session. The row is found by direct
 // index access, with no rights of the caller needed and none lent; it is written as the table's owner.
-#include "session.hpp"
-
 #include "core/password.hpp"
 #include "core/token.hpp"
+
+#include "session.hpp"
 
 #include "context.hpp"
 #include "directory.hpp"
@@ -67,7 +67,8 @@ Datum digest_datum(Fingerprint *room, std::string_view characters)
 
 // By token digest or by id, under the latest snapshot: a session revoked a moment ago is revoked, also for a
 // transaction whose own snapshot is older.
-Session find_session(const char *index, Column column, RegProcedure equals, Datum key)
+// What was said of the client is handed over where somebody asks for it.
+Session find_session(const char *index, Column column, RegProcedure equals, Datum key, Jsonb **client = nullptr)
 {
     Session session{};
     Relation relation = table_open(relation_of_ours("session"), AccessShareLock);
@@ -92,6 +93,8 @@ Session find_session(const char *index, Column column, RegProcedure equals, Datu
         session.has_fingerprint = !is_null;
         if (session.has_fingerprint)
             memcpy(session.fingerprint, VARDATA_ANY(DatumGetByteaPP(fingerprint)), sizeof session.fingerprint);
+        if (client != nullptr)
+            *client = DatumGetJsonbPCopy(heap_getattr(tuple, column_client, shape, &is_null));
     }
     systable_endscan(scan);
     UnregisterSnapshot(snapshot);
@@ -355,6 +358,15 @@ directory::Account authenticate(const char *user_name, const text *password, con
 } // namespace
 
 namespace session {
+
+Jsonb *client_of(const char *session_id)
+{
+    Jsonb *client = nullptr;
+    if (session_id != nullptr)
+        find_session("session_pkey", column_id, F_UUID_EQ, DirectFunctionCall1(uuid_in, CStringGetDatum(session_id)),
+                     &client);
+    return client != nullptr ? client : DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
+}
 
 void renew_fingerprint(const char *user_id, const char *old_hash, const char *new_hash)
 {

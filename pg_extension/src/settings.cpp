@@ -13,6 +13,7 @@ constexpr int longest_membership_cache = 15 * 60 * 1000; // ms
 
 int on_missing_context_value = static_cast<int>(MissingContext::error);
 bool seal_value = true;
+int guard_value = static_cast<int>(Guard::warn);
 int session_lifetime_value = 12 * seconds_per_hour;
 int session_idle_value = seconds_per_hour;
 int session_retention_value = 24 * seconds_per_hour;
@@ -26,34 +27,49 @@ const config_enum_entry missing_context_words[] = {{"error", static_cast<int>(Mi
                                                    {"empty", static_cast<int>(MissingContext::empty), false},
                                                    {nullptr, 0, false}};
 
-// Only the database's owner or a superuser opens the seal. Where the value comes from decides: a configuration
+const config_enum_entry guard_words[] = {{"off", static_cast<int>(Guard::off), false},
+                                         {"warn", static_cast<int>(Guard::warn), false},
+                                         {"protect", static_cast<int>(Guard::protect), false},
+                                         {"refuse", static_cast<int>(Guard::refuse), false},
+                                         {nullptr, 0, false}};
+
+// Only the database's owner or a superuser takes a safeguard down. Where the value comes from decides: a configuration
 // file and ALTER DATABASE are theirs alone; a role's own settings and the client's start-up packet are not.
-bool check_seal(bool *value, void **, GucSource source)
+bool may_lower(const char *name, GucSource source)
 {
-    if (*value || source == PGC_S_DEFAULT || InitializingParallelWorker)
+    if (source == PGC_S_DEFAULT || InitializingParallelWorker)
         return true;
     if (context::attached()) {
         GUC_check_errcode(ERRCODE_INSUFFICIENT_PRIVILEGE);
-        GUC_check_errmsg("tenancy.seal cannot be switched off while a tenant context is set");
-        GUC_check_errhint("Switch it off before tenancy.attach(), as the owner of the database.");
+        GUC_check_errmsg("%s cannot be lowered while a tenant context is set", name);
+        GUC_check_errhint("Lower it before tenancy.attach(), as the owner of the database.");
         return false;
     }
     if (source == PGC_S_FILE || source == PGC_S_ARGV || source == PGC_S_GLOBAL || source == PGC_S_DATABASE)
         return true;
     const bool asks_now = source == PGC_S_SESSION || source == PGC_S_INTERACTIVE || source == PGC_S_TEST;
-    if (asks_now && IsTransactionState() && superuser_or_database_owner())
+    if (asks_now && IsTransactionState() && superuser_or_database_owner(GetUserId()))
         return true;
     GUC_check_errcode(ERRCODE_INSUFFICIENT_PRIVILEGE);
-    GUC_check_errmsg("permission denied to switch off tenancy.seal");
+    GUC_check_errmsg("permission denied to lower %s", name);
     GUC_check_errhint("The owner of the database or a superuser may, in a session or with ALTER DATABASE … SET.");
     return false;
 }
 
+bool check_seal(bool *value, void **, GucSource source) { return *value || may_lower("tenancy.seal", source); }
+
+// Under "protect" and "refuse" nothing stays unprotected: everybody may choose either. What is below may be a step down
+// from the value of the database, which the client's start-up packet would keep from being applied.
+bool check_guard(int *value, void **, GucSource source)
+{
+    return *value >= static_cast<int>(Guard::protect) || may_lower("tenancy.guard", source);
+}
+
 } // namespace
 
-bool superuser_or_database_owner()
+bool superuser_or_database_owner(Oid role)
 {
-    return superuser() || compat::owns_database(MyDatabaseId, GetUserId());
+    return superuser_arg(role) || compat::owns_database(MyDatabaseId, role);
 }
 
 void define()
@@ -71,6 +87,13 @@ void define()
         "the next user of a pooled connection and read hidden values out of EXPLAIN ANALYZE. For development only; "
         "the owner of the database or a superuser may.",
         &seal_value, true, PGC_USERSET, 0, check_seal, nullptr, nullptr);
+
+    DefineCustomEnumVariable(
+        "tenancy.guard", "What happens when a statement takes isolation away or leaves a new table without it.",
+        "\"warn\" says so and how to mend it; \"protect\" mends it and refuses what it cannot mend; \"refuse\" refuses; "
+        "\"off\" does not look, and then new partitions of protected tables stay open as well. Lowering it to warn or off "
+        "is for the owner of the database or a superuser.",
+        &guard_value, static_cast<int>(Guard::warn), guard_words, PGC_USERSET, 0, check_guard, nullptr, nullptr);
 
     DefineCustomIntVariable("tenancy.session_lifetime", "How long a session lasts after sign-in, however busy.",
                             "Counted from sign-in; a change is true for sessions begun after it.",
@@ -124,6 +147,7 @@ void define()
 
 MissingContext on_missing_context() { return static_cast<MissingContext>(on_missing_context_value); }
 bool seal() { return seal_value; }
+Guard guard() { return static_cast<Guard>(guard_value); }
 int session_lifetime_seconds() { return session_lifetime_value; }
 int session_idle_seconds() { return session_idle_value; }
 int membership_cache_milliseconds() { return membership_cache_value; }

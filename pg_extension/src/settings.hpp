@@ -2,16 +2,20 @@
 // The context itself lives in settings too, but nobody may change those: see context.hpp.
 #pragma once
 
+#include "pg_prelude.hpp"
+
 namespace tenancy::settings {
 
 void define();
 
-bool superuser_or_database_owner();
+bool superuser_or_database_owner(Oid role);
 
 enum class MissingContext { error, empty };
+enum class Guard { off, warn, protect, refuse }; // in this order: the later, the stricter
 
 MissingContext on_missing_context(); // tenancy.on_missing_context
 bool seal();                         // tenancy.seal
+Guard guard();                       // tenancy.guard
 int session_lifetime_seconds();      // tenancy.session_lifetime
 int session_idle_seconds();          // tenancy.session_idle_timeout; 0 is no idle limit
 int membership_cache_milliseconds(); // tenancy.membership_cache; 0 is no cache

@@ -31,7 +31,7 @@ void require_rights()
     if (security_context != 0)
         refuse("isolation trials are refused inside a SECURITY DEFINER function or a restricted operation",
                "Call tenancy.isolation_tests() directly.");
-    if (!settings::superuser_or_database_owner())
+    if (!settings::superuser_or_database_owner(GetUserId()))
         refuse("permission denied to try statements as a tenant",
                "The owner of the database or a superuser may call tenancy.isolation_tests().");
 }

@@ -23,7 +23,8 @@ create table entry as
                           (select string_agg(format('null::%s', format_type(t, null)), ', ') from unnest(p.proargtypes) t))
          end as statement
     from pg_proc p where p.probin = '$libdir/tenancy_faults' and p.proname <> 'witnesses_lost'
-  union all values ('process_utility', 'set local timezone = ''UTC'''), ('object_access', 'select lower(''x'')');
+  union all values ('process_utility', 'set local timezone = ''UTC'''), ('object_access', 'select lower(''x'')'),
+            ('post_parse_analyze', 'select 1'), ('fmgr_hook', 'select tenancy.reader_for(20)');
 create table kind (name text, sqlstate text);
 insert into kind values ('sql', '22023'), ('std', 'XX000'), ('memory', '53200'), ('int', 'XX000'), ('postgres', '22012');
 
