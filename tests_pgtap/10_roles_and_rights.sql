@@ -37,7 +37,7 @@ select set_eq(
            ('tenancy_gateway clean_sessions'), ('tenancy_operator clean_sessions'),
            ('tenancy_user my_sessions'), ('tenancy_admin my_sessions'), ('tenancy_user end_other_sessions'), ('tenancy_admin end_other_sessions'),
            ('tenancy_user change_password'), ('tenancy_admin change_password'),
-           ('tenancy_operator suspend'), ('tenancy_operator resume'), ('tenancy_operator revoke_all'), ('tenancy_operator rotate_secrets'),
+           ('tenancy_operator suspend'), ('tenancy_operator resume'), ('tenancy_operator revoke_all'), ('tenancy_operator rotate_secrets'), ('tenancy_operator reset_sign_in'),
            ('tenancy_operator bypass'), ('tenancy_operator act_as'), ('tenancy_operator for_each_tenant'), ('tenancy_operator job_token'),
            ('tenancy_user bypass'), ('tenancy_admin bypass'), ('tenancy_user act_as'), ('tenancy_admin act_as'),
            ('tenancy_user attach'), ('tenancy_admin attach'),
@@ -54,7 +54,7 @@ select is_empty(
 select is_empty(
   $$select p.oid::regprocedure from pg_proc p
      where p.pronamespace = 'tenancy'::regnamespace and p.prosecdef
-       and p.proname not in ('use_directory', 'trust_issuer', 'distrust_issuer', 'trusted_issuers', 'logout', 'revoke', 'check', 'accept', 'withdraw', 'isolation_rows', 'guard_findings',
+       and p.proname not in ('use_directory', 'reset_sign_in', 'trust_issuer', 'distrust_issuer', 'trusted_issuers', 'logout', 'revoke', 'check', 'accept', 'withdraw', 'isolation_rows', 'guard_findings',
                              'suspend', 'resume', 'my_sessions', 'end_other_sessions', 'revoke_all', 'rotate_secrets', 'clean_sessions')$$,
   'only these functions run with their owner''s rights');
 

@@ -69,6 +69,9 @@ std::optional<Config> read_config(int argc, const char *const *argv, int &exit_c
         ->envname("TENANCY_POOL_SIZE")
         ->check(CLI::Range(1, 200));
     app.add_option("--workers", config.workers, "worker threads")->envname("TENANCY_WORKERS")->check(CLI::Range(1, 256));
+    app.add_option("--sign-in-limit", config.sign_in_limit, "sign-ins that check a password at the same time")
+        ->envname("TENANCY_SIGN_IN_LIMIT")
+        ->check(CLI::Range(1, 64));
     app.add_flag("--secure-cookies", config.secure_cookies, "for HTTPS in front: Secure cookie with the __Host- prefix")
         ->envname("TENANCY_SECURE_COOKIES");
     app.add_option("--log-level", config.log_level, "debug, info, warning or error")

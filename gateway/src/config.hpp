@@ -19,6 +19,7 @@ struct Config {
     std::string demo_file;
     unsigned pool_size = 8;
     unsigned workers = 12;
+    unsigned sign_in_limit = 2;
     bool secure_cookies = false;
     std::string log_level = "info";
     std::chrono::milliseconds statement_timeout{10'000};

@@ -1,6 +1,8 @@
 #include "http_error.hpp"
 
 #include <array>
+#include <charconv>
+#include <optional>
 
 namespace gateway {
 
@@ -50,6 +52,18 @@ const Rule &rule_for(std::string_view sqlstate) {
     return rules.back();
 }
 
+// "Try again in 12 seconds." of the extension's throttling.
+std::optional<int> seconds_in(std::string_view hint) {
+    constexpr std::string_view before = "Try again in ";
+    if (!hint.starts_with(before)) return std::nullopt;
+    hint.remove_prefix(before.size());
+    int seconds = 0;
+    const auto [stopped, error] = std::from_chars(hint.data(), hint.data() + hint.size(), seconds);
+    const std::string_view after(stopped, static_cast<std::size_t>(hint.data() + hint.size() - stopped));
+    if (error != std::errc() || seconds <= 0 || !after.starts_with(" second")) return std::nullopt;
+    return seconds;
+}
+
 } // namespace
 
 int status_for_sqlstate(std::string_view sqlstate) { return rule_for(sqlstate).status; }
@@ -61,7 +75,7 @@ HttpError error_for_sqlstate(std::string_view sqlstate, std::string_view message
     const bool for_clients = theirs && hint.find("tenancy.") == std::string_view::npos;
     HttpError error(rule.status, std::string(sqlstate), theirs ? std::string(message) : rule.message,
                     for_clients ? std::string(hint) : std::string());
-    error.retry_after = rule.retry_after;
+    error.retry_after = sqlstate == "53400" ? seconds_in(hint).value_or(rule.retry_after) : rule.retry_after;
     error.clear_cookie = rule.status == 401 && sqlstate != "28P01"; // a failed sign-in ends no session
     return error;
 }

@@ -107,7 +107,8 @@ int main(int argc, char **argv) {
 
     http::ServerLimits limits;
     limits.workers = config->workers;
-    limits.slow_requests = std::max(1u, std::min(config->workers, config->pool_size) / 2);
+    // However it is set, half of the workers and of the connections are left to reads.
+    limits.slow_requests = std::clamp(std::min(config->workers, config->pool_size) / 2, 1u, config->sign_in_limit);
     limits.connections = connection_limit(limits.connections);
     http::ConnectionServer connections(
         limits, [&](const http::Request &request, httplib::Response &response) { server.answer(request, response); });

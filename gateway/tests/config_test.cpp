@@ -17,7 +17,7 @@ struct Outcome {
 Outcome read(std::vector<const char *> arguments) {
     for (const char *name : {"TENANCY_LISTEN", "TENANCY_PORT_FILE", "TENANCY_GATEWAY_URL", "TENANCY_PREFIX",
                              "TENANCY_SCHEMA", "TENANCY_WEB_ROOT", "TENANCY_DEMO_FILE", "TENANCY_POOL_SIZE",
-                             "TENANCY_WORKERS", "TENANCY_SECURE_COOKIES", "TENANCY_LOG_LEVEL",
+                             "TENANCY_WORKERS", "TENANCY_SIGN_IN_LIMIT", "TENANCY_SECURE_COOKIES", "TENANCY_LOG_LEVEL",
                              "TENANCY_STATEMENT_TIMEOUT"})
         unsetenv(name);
     arguments.insert(arguments.begin(), "tenancy-gateway");
@@ -36,6 +36,7 @@ TEST(Config, HasDefaults) {
     EXPECT_EQ(outcome.config->prefix, "/api");
     EXPECT_EQ(outcome.config->schema, "api");
     EXPECT_FALSE(outcome.config->secure_cookies);
+    EXPECT_EQ(outcome.config->sign_in_limit, 2u);
 }
 
 TEST(Config, TakesAddresses) {
@@ -61,6 +62,7 @@ TEST(Config, RefusesBadValuesWithExitCodeTwo) {
         {"--database-url", "x", "--schema", ""},
         {"--database-url", "x", "--pool-size", "0"},
         {"--database-url", "x", "--workers", "many"},
+        {"--database-url", "x", "--sign-in-limit", "0"},
         {"--database-url", "x", "--statement-timeout", "0"},
         {"--database-url", "x", "--log-level", "loud"},
         {"--database-url", "x", "--web-root", "/no/such/folder"},

@@ -501,6 +501,31 @@ TEST(ConnectionServer, SlowRequestsNeverHoldEveryWorker) {
     for (Client &client : slow) EXPECT_EQ(client.read().status, 200) << "each has its turn";
 }
 
+TEST(ConnectionServer, AFullLineOfSlowRequestsIsToldToComeBack) {
+    ServerLimits limits = patient();
+    limits.slow_requests = 1;
+    limits.slow_waiting = 2;
+    Running running(limits, 1);
+    std::vector<Client> slow;
+    for (int i = 0; i < 20; ++i) {
+        slow.push_back(running.connect());
+        ASSERT_TRUE(slow.back().send(get("/wait")));
+    }
+    ASSERT_TRUE(eventually([&] { return running.last_refusal == 503; })) << "while one holds the only place";
+    EXPECT_EQ(running.connect().ask(get("/x")).status, 200) << "other requests have their workers";
+    running.gate.open();
+    int served = 0;
+    int refused = 0;
+    for (Client &client : slow) {
+        const Answer answer = client.read();
+        served += answer.status == 200;
+        refused += answer.status == 503 && answer.has("Retry-After: ");
+    }
+    EXPECT_EQ(served + refused, 20);
+    EXPECT_GE(served, 3) << "the one that ran and those that waited";
+    EXPECT_EQ(running.connect().ask(get("/wait")).status, 200) << "the line moves on";
+}
+
 TEST(ConnectionServer, StopDrainsWhatIsInFlight) {
     Running running;
     Client idle = running.connect();

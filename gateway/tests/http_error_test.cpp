@@ -44,6 +44,11 @@ TEST(HttpErrorTable, ClearsTheCookieOnlyOfAnEndedSession) {
 TEST(HttpErrorTable, SaysWhenToComeBack) {
     EXPECT_GT(error_for_sqlstate("57P03", "", "").retry_after, 0);
     EXPECT_GT(error_for_sqlstate("53400", "", "").retry_after, 0);
+    EXPECT_EQ(error_for_sqlstate("53400", "too many attempts", "Try again in 1 second.").retry_after, 1);
+    EXPECT_EQ(error_for_sqlstate("53400", "too many attempts", "Try again in 900 seconds.").retry_after, 900);
+    for (const char *odd : {"Try again in 0 seconds.", "Try again in -5 seconds.", "Try again in 99999999999 seconds.",
+                            "Try again in  seconds.", "Try again in 7", "Try again, or raise max_worker_processes."})
+        EXPECT_EQ(error_for_sqlstate("53400", "", odd).retry_after, 5) << odd;
     EXPECT_EQ(error_for_sqlstate("42501", "", "").retry_after, 0);
     const HttpError error = gateway::unavailable("the database is not available");
     EXPECT_EQ(error.status, 503);

@@ -367,13 +367,14 @@ void ConnectionServer::arm(Connection &c, std::uint32_t events) {
     epoll_ctl(epoll_, EPOLL_CTL_MOD, c.fd, &event);
 }
 
-bool ConnectionServer::enter_slow_lane(Connection &c) {
+ConnectionServer::SlowLane ConnectionServer::enter_slow_lane(Connection &c) {
     const std::lock_guard lock(mutex_);
-    if (c.has_slow_slot) return true;
-    if (slow_running_ >= limits_.slow_requests) return false;
+    if (c.has_slow_slot) return SlowLane::entered;
+    if (slow_running_ >= limits_.slow_requests)
+        return parked_.size() < limits_.slow_waiting ? SlowLane::wait : SlowLane::full;
     ++slow_running_;
     c.has_slow_slot = true;
-    return true;
+    return SlowLane::entered;
 }
 
 void ConnectionServer::leave_slow_lane(Connection &c) {
@@ -440,9 +441,13 @@ ConnectionServer::Next ConnectionServer::serve_input(Connection &c) {
             // A client that pipelines goes back into the queue now and then; a socket is nearly always writable.
             if (answered == pipelined_in_one_go) return Next::wait_writable;
             enter(c, Phase::idle);
-            if (is_slow_ && is_slow_(c.reader.request()) && !enter_slow_lane(c)) return Next::park;
+            const SlowLane lane = is_slow_ && is_slow_(c.reader.request()) ? enter_slow_lane(c) : SlowLane::entered;
+            if (lane == SlowLane::wait) return Next::park;
             ++answered;
-            answer(c);
+            if (lane == SlowLane::full)
+                refuse(c, {503, "TNCY503", "too many sign-ins at once"});
+            else
+                answer(c);
         } else {
             if (c.reader.expects_continue()) {
                 c.reader.continue_sent();

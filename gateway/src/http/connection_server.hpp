@@ -42,7 +42,8 @@ struct ServerLimits {
     std::size_t connections = 4096;
     std::size_t buffered_bytes = 256 * 1024 * 1024; // of all connections together
     unsigned workers = 12;
-    unsigned slow_requests = 4; // how many workers expensive requests may hold at once
+    unsigned slow_requests = 2; // how many workers expensive requests may hold at once
+    std::size_t slow_waiting = 64; // how many more of them may wait; further ones are refused at once
 };
 
 class ConnectionServer : private httplib::Server {
@@ -54,7 +55,8 @@ public:
     ConnectionServer(const ServerLimits &limits, Answerer answerer);
     ~ConnectionServer() override;
 
-    // Requests that cost much (a password check) wait in a line of their own, so that they never hold every worker.
+    // Requests that cost much (a password check) wait in a line of their own, so that they never hold every worker. The
+    // line is short: in a flood, whoever gets a place is served soon, and the others are told to come back (503).
     void set_slow_requests(IsSlow is_slow) { is_slow_ = std::move(is_slow); }
     void set_refusal_logger(OnRefusal on_refusal) { on_refusal_ = std::move(on_refusal); }
     // Called when requests are still in flight at the end of drain_time: it must make them end.
@@ -73,6 +75,7 @@ private:
     enum class Next { wait_readable, wait_writable, park, close };
     enum class Received { bytes, nothing_now, end, failed };
     enum class Sent { all, some, failed };
+    enum class SlowLane { entered, wait, full };
     struct Connection;
 
     void work();
@@ -86,7 +89,7 @@ private:
     Next begin_linger(Connection &c);
     Received receive(Connection &c);
     Sent send_out(Connection &c);
-    bool enter_slow_lane(Connection &c);
+    SlowLane enter_slow_lane(Connection &c);
     void leave_slow_lane(Connection &c);
     void pass_slow_slot(Connection &c); // with mutex_ held
     void answer(Connection &c);
