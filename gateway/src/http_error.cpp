@@ -50,6 +50,14 @@ const Rule &rule_for(std::string_view sqlstate) {
     return rules.back();
 }
 
+// The way out over HTTP, of refusals whose own hint names a function.
+std::string http_hint(std::string_view message) {
+    if (message == "no tenant chosen in this session")
+        return "Choose a tenant first: POST auth/tenant with {\"tenantId\": …}. GET auth/session lists yours.";
+    if (message == "not a member of this tenant") return "Choose one of the tenants that GET auth/session lists.";
+    return {};
+}
+
 } // namespace
 
 int status_for_sqlstate(std::string_view sqlstate) { return rule_for(sqlstate).status; }
@@ -60,9 +68,8 @@ HttpError error_for_sqlstate(std::string_view sqlstate, std::string_view message
     // A hint that names a function of ours speaks to people who write SQL; over HTTP nobody can call it.
     const bool for_clients = theirs && hint.find("tenancy.") == std::string_view::npos;
     HttpError error(rule.status, std::string(sqlstate), theirs ? std::string(message) : rule.message,
-                    for_clients ? std::string(hint) : std::string());
+                    for_clients ? std::string(hint) : theirs ? http_hint(message) : std::string());
     error.retry_after = rule.retry_after;
-    error.clear_cookie = rule.status == 401 && sqlstate != "28P01"; // a failed sign-in ends no session
     return error;
 }
 
