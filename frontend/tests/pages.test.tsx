@@ -396,7 +396,7 @@ describe('tenants', () => {
     })
     const { user } = open('/patients')
     await screen.findByText('Min')
-    await user.click(screen.getByRole('button', { name: 'Step into a tenant' }))
+    await user.click(screen.getByRole('button', { name: 'Choose tenant' }))
     expect(screen.getAllByRole('menuitem').map((item) => item.textContent)).toEqual([
       'All tenants',
       'tenant 1',

@@ -35,10 +35,8 @@ export function SignedInFrame({ session, children }: { session: Session; childre
           <div className="page-header-parts">
             <Logo />
             {decided && <PageLinks />}
-            <div className="page-header-who">
-              <Text className="page-header-welcome">{welcome(session)}</Text>
-              {decided && <TenantSwitch session={session} choices={tenantChoices(session, names)} choose={choose} />}
-            </div>
+            <Text className="page-header-welcome">{welcome(session)}</Text>
+            {decided && <TenantSwitch session={session} choices={tenantChoices(session, names)} choose={choose} />}
             <Group gap="xs" wrap="nowrap">
               <ColourSchemeButton />
               <Button variant="default" onClick={leave} loading={signOut.isPending}>

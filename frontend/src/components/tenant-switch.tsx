@@ -16,8 +16,15 @@ export function TenantSwitch({ session, choices, choose }: Props) {
   return (
     <Menu position="bottom-end" withinPortal={false} width={240} shadow="md">
       <Menu.Target>
-        <Button variant="default" size="xs" loading={choose.isPending} rightSection={<Chevron />}>
-          {seesAllTenants(session) ? 'Step into a tenant' : 'Switch tenant'}
+        <Button
+          variant="default"
+          className="tenant-switch"
+          px="sm"
+          fw={500}
+          loading={choose.isPending}
+          rightSection={<Chevron />}
+        >
+          {seesAllTenants(session) ? 'Choose tenant' : 'Switch tenant'}
         </Button>
       </Menu.Target>
       <Menu.Dropdown className="tenant-menu">
