@@ -14,7 +14,7 @@ interface Props {
 export function TenantSwitch({ session, choices, choose }: Props) {
   if (choices.length < 2) return null
   return (
-    <Menu position="bottom-end" withinPortal={false} width={240} shadow="md">
+    <Menu position="bottom-end" withinPortal={false} withInitialFocusPlaceholder={false} width={240} shadow="md">
       <Menu.Target>
         <Button
           variant="default"
