@@ -1,6 +1,6 @@
 import { expect, test } from '@playwright/test'
 import { tenantName, userNamed } from '../support/demo'
-import { call, cookieName, expectClearedCookie, expectError, login, markedLogin, sql, tokenOf } from '../support/http'
+import { call, cookieName, expectClearedCookie, expectError, expectNoCookie, login, markedLogin, renewed, sql, tokenOf } from '../support/http'
 
 // No browser takes part, so a trace would hold nothing and cost half the time.
 test.use({ trace: 'off' })
@@ -66,7 +66,7 @@ test('signing out ends the session in the database: a copied cookie opens nothin
   for (const path of ['/api/auth/session', '/api/patients', '/api/patients/1']) {
     const refused = await call('GET', path, { token })
     expectError(refused, 401, path)
-    expectClearedCookie(refused)
+    expectNoCookie(refused, path)
   }
 })
 
@@ -83,12 +83,12 @@ test('signed out, the session answers 401', async () => {
 })
 
 test('one may choose the own tenant, as text or as a number', async () => {
-  const token = await login(user)
+  let token = await login(user)
   for (const tenantId of [String(user.tenant.id), user.tenant.id]) {
     const answer = await call('POST', '/api/auth/tenant', { token, body: { tenantId } })
     expect(answer.status, answer.text).toBe(200)
     expect(JSON.parse(answer.text)).toEqual(session)
-    expect(answer.headers['set-cookie']).toBeUndefined()
+    token = renewed(answer, token)
   }
 })
 
@@ -105,7 +105,7 @@ test("others' tenants and tenants that do not exist are refused alike, and the s
 
 test('a tenant that is none is a bad request', async () => {
   const token = await login(user)
-  const bodies = [{}, { tenantId: '' }, { tenantId: null }, { tenantId: true }, { tenantId: 1.5 }, { tenantId: ['3'] }, { tenantId: { id: '3' } }, { tenantId: '3\0' }, []]
+  const bodies = [{}, { tenantId: '' }, { tenantId: true }, { tenantId: 1.5 }, { tenantId: ['3'] }, { tenantId: { id: '3' } }, { tenantId: '3\0' }, []]
   for (const body of bodies) {
     expectError(await call('POST', '/api/auth/tenant', { token, body }), 400, JSON.stringify(body))
   }
@@ -140,6 +140,27 @@ test('a sign-in that fails does not end the session one has', async () => {
   const token = await login(user)
   expectError(await call('POST', '/api/auth/login', { token, body: { ...credentials, password: 'wrong' } }), 401)
   expect((await call('GET', '/api/auth/session', { token })).status).toBe(200)
+})
+
+test('a sign-in ends the session that the browser had, and no other', async () => {
+  const [mine, elsewhere] = [await login(user), await login(user)]
+  const next = userNamed('t1 user1')
+  const body = { userName: next.userName, password: next.password }
+  const answer = await call('POST', '/api/auth/login', { token: mine, body })
+  expect(answer.status).toBe(200)
+  expect(tokenOf(answer), 'a token that somebody planted is never taken over').not.toBe(mine)
+  expectError(await call('GET', '/api/auth/session', { token: mine }), 401)
+  expect((await call('GET', '/api/auth/session', { token: elsewhere })).status).toBe(200)
+  const now = await call('GET', '/api/patients', { token: tokenOf(answer) })
+  expect(JSON.parse(now.text)).toEqual(next.patients)
+})
+
+test('a sign-in with a cookie that is worth nothing is a sign-in like others', async () => {
+  for (const token of ['', 'x', 'A'.repeat(43), 'A'.repeat(4000)]) {
+    const answer = await call('POST', '/api/auth/login', { token, body: credentials })
+    expect(answer.status, token.slice(0, 50)).toBe(200)
+    expect(tokenOf(answer)).not.toBe(token)
+  }
 })
 
 test('two session cookies are refused, whichever of them is good', async () => {

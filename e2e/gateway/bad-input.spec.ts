@@ -1,6 +1,6 @@
 import { expect, test } from '@playwright/test'
 import { users, userNamed } from '../support/demo'
-import { call, cookieName, expectClearedCookie, expectError, login, markedLogin, raw, sessionOf, sql, Wire, type Answer } from '../support/http'
+import { call, cookieName, expectError, expectNoCookie, login, markedLogin, raw, sessionOf, sql, Wire, type Answer } from '../support/http'
 
 // No browser takes part, so a trace would hold nothing and cost half the time.
 test.use({ trace: 'off' })
@@ -158,7 +158,7 @@ async function expectClosed(token: string | undefined, label: string): Promise<v
   for (const path of ['/api/patients', `/api/patients/${own.id}`, '/api/auth/session']) {
     const answer = await call('GET', path, { token })
     expectError(answer, 401, `${label} ${path}`)
-    expectClearedCookie(answer)
+    expectNoCookie(answer, `${label} ${path}`)
   }
   const choice = await call('POST', '/api/auth/tenant', { token, body: { tenantId: '3' } })
   expectError(choice, 401, `${label} choice`)

@@ -1,7 +1,7 @@
 import { expect, type Page, type Response } from '@playwright/test'
 import type { User } from './demo'
 
-interface Answer {
+export interface Answer {
   call: string
   status: number
   headers: Record<string, string>
@@ -25,12 +25,17 @@ export class Answers {
     return answers.filter((answer) => answer !== null)
   }
 
+  /** What has come since the last time, judged as harmless. */
+  async take(): Promise<Answer[]> {
+    const answers = await Promise.all(this.pending.splice(0))
+    const whole = answers.filter((answer) => answer !== null)
+    whole.forEach(expectHarmlessAnswer)
+    return whole
+  }
+
   /** No password hash, and nothing that a cache may keep of what belongs to somebody. */
   async expectHarmless(): Promise<void> {
-    for (const answer of await this.all()) {
-      expect(answer.text, answer.call).not.toMatch(hashes)
-      if (answer.call !== 'GET /api/demo') expect(answer.headers['cache-control'], answer.call).toBe('no-store')
-    }
+    for (const answer of await this.all()) expectHarmlessAnswer(answer)
   }
 
   /** Besides that: every id of a tenant, user or patient is one that this user may know. */
@@ -54,6 +59,11 @@ export class Answers {
       }
     }
   }
+}
+
+function expectHarmlessAnswer(answer: Answer): void {
+  expect(answer.text, answer.call).not.toMatch(hashes)
+  if (answer.call !== 'GET /api/demo') expect(answer.headers['cache-control'], answer.call).toBe('no-store')
 }
 
 async function read(response: Response): Promise<Answer | null> {

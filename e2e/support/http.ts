@@ -23,6 +23,8 @@ export interface Call {
   headers?: http.OutgoingHttpHeaders
   /** Sent as it is; an object is sent as JSON. */
   body?: Buffer | string | object
+  /** Of another gateway than the first demo's. */
+  url?: string
 }
 
 export const cookieName = 'tenancy_session'
@@ -33,7 +35,7 @@ const agent = new http.Agent({ keepAlive: true, maxSockets: 32 })
 const secrets = /\$(2[abxy]|y|6|5|1)\$|password_?hash|tenancy\.[a-z_]|\bselect\b.*\bfrom\b|pg_catalog|app\.[a-z]+|libpq|PL\/pgSQL/i
 
 /** One request, exactly as asked for: no cookie jar, no redirects, no tidied path. */
-export async function call(method: string, path: string, { token, headers = {}, body }: Call = {}): Promise<Answer> {
+export async function call(method: string, path: string, { token, headers = {}, body, url }: Call = {}): Promise<Answer> {
   const all: http.OutgoingHttpHeaders = { ...headers }
   if (token !== undefined) all.cookie = `${cookieName}=${token}`
   let bytes: Buffer | undefined
@@ -42,9 +44,10 @@ export async function call(method: string, path: string, { token, headers = {}, 
     if (all['content-type'] === undefined) all['content-type'] = 'application/json'
     all['content-length'] = bytes.length
   }
+  const to = url === undefined ? base : new URL(url)
   const answer = await new Promise<Answer>((resolve, reject) => {
     const request = http.request(
-      { host: base.hostname, port: base.port, method, path, headers: all, agent },
+      { host: to.hostname, port: to.port, method, path, headers: all, agent },
       (response) => {
         const parts: Buffer[] = []
         response.on('data', (part: Buffer) => parts.push(part))
@@ -79,6 +82,11 @@ export function expectError(answer: Answer, status: number, label = ''): ErrorBo
   return error
 }
 
+/** A refusal leaves the cookie alone: the browser may have got a newer one since it sent the request. */
+export function expectNoCookie(answer: Answer, label = ''): void {
+  expect(answer.headers['set-cookie'], label).toBeUndefined()
+}
+
 export function expectClearedCookie(answer: Answer): void {
   expect(answer.headers['set-cookie']).toEqual([expect.stringMatching(new RegExp(`^${cookieName}=;.*Max-Age=0`))])
 }
@@ -88,6 +96,11 @@ export async function login({ userName, password }: User, agentName?: string): P
   const answer = await call('POST', '/api/auth/login', { body: { userName, password }, headers })
   expect(answer.status, answer.text).toBe(200)
   return tokenOf(answer)
+}
+
+/** The token that counts after an answer: the new one when the answer brings one, else the one it was asked with. */
+export function renewed(answer: Answer, token: string): string {
+  return answer.headers['set-cookie'] === undefined ? token : tokenOf(answer)
 }
 
 const sessions = new Map<string, Promise<string>>()

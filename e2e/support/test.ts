@@ -1,6 +1,6 @@
 import { test as base, expect, type Locator, type Page } from '@playwright/test'
 import { Answers } from './answers'
-import { tenantName, type User } from './demo'
+import { tenantName, type Patient, type User } from './demo'
 
 export { expect }
 
@@ -44,16 +44,20 @@ export async function signIn(page: Page, user: User, path = '/patients'): Promis
   await expect(patientsTable(page)).toBeVisible()
 }
 
+export function patientCells({ firstName, lastName, dob }: Patient): string[] {
+  const [year, month, day] = dob.split('-')
+  return [firstName, lastName, `${month}/${day}/${year}`]
+}
+
 /** What the table must show to this user, row by row. */
 export function expectedRows(user: User): string[][] {
   return user.patients.map((row) => {
-    const [year, month, day] = row.dob.split('-')
-    const cells = [row.firstName, row.lastName, `${month}/${day}/${year}`]
+    const cells = patientCells(row)
     return user.tenant.isAdmin ? [...cells, tenantName(row.tenantId)] : cells
   })
 }
 
-export async function shownRows(page: Page): Promise<string[][]> {
-  const rows = patientsTable(page).locator('tbody tr')
+export async function shownRows(page: Page, table = patientsTable(page)): Promise<string[][]> {
+  const rows = table.locator('tbody tr')
   return rows.evaluateAll((all) => all.map((row) => Array.from(row.children, (cell) => cell.textContent ?? '')))
 }

@@ -1,11 +1,12 @@
 import { Navigate, Route, Routes } from 'react-router'
 import { useOtherTabs } from './api/queries'
 import { RequireSession, RequireTenant } from './components/session-gate'
-import { homePath, signInPath } from './logic/return-path'
+import { homePath, signInPath, usersPath } from './logic/return-path'
 import { NotHerePage } from './pages/not-here'
 import { PatientsPage } from './pages/patients'
 import { SignInPage } from './pages/sign-in'
 import { TenantPage } from './pages/tenant'
+import { UsersPage } from './pages/users'
 
 export function AppRoutes() {
   useOtherTabs()
@@ -17,6 +18,7 @@ export function AppRoutes() {
         <Route path="/tenant" element={<TenantPage />} />
         <Route element={<RequireTenant />}>
           <Route path={homePath} element={<PatientsPage />} />
+          <Route path={usersPath} element={<UsersPage />} />
         </Route>
       </Route>
       <Route path="*" element={<NotHerePage />} />

@@ -59,6 +59,17 @@ describe('the client', () => {
     expect((await failureOf(api.patients())).retryAfter).toBeNull()
   })
 
+  it.each([
+    ['user=3&tenant=2', { userId: '3', tenantId: '2' }],
+    ['user=4', { userId: '4', tenantId: null }],
+    ['user=a%20b&tenant=%C3%9F%26', { userId: 'a b', tenantId: 'ß&' }],
+    ['', null],
+    ['tenant=2', null],
+  ])('reads whose rows they are: %j', async (header, context) => {
+    answer(200, '[]', { 'Tenancy-Context': header })
+    await expect(api.users()).resolves.toEqual({ rows: [], context })
+  })
+
   it('signs out on an answer without a body', async () => {
     vi.stubGlobal('fetch', () => Promise.resolve(new Response(null, { status: 204 })))
     await expect(api.logout()).resolves.toBeUndefined()

@@ -1,5 +1,5 @@
 import { MantineProvider } from '@mantine/core'
-import { QueryClientProvider } from '@tanstack/react-query'
+import { QueryClientProvider, type QueryClient } from '@tanstack/react-query'
 import { act, render, screen, waitFor, within } from '@testing-library/react'
 import userEvent from '@testing-library/user-event'
 import { MemoryRouter } from 'react-router'
@@ -24,15 +24,22 @@ const patients = [
   { id: 14, tenantId: 3, firstName: 'Min', lastName: 'Doe', dob: '1992-05-13' },
 ]
 
-/** What the network answers in these tests; the real gateway is met in e2e/. */
-function network(routes: Record<string, Answer | (() => Answer)>) {
+function contextOf({ userId, tenantId }: Pick<Session, 'userId' | 'tenantId'>): Record<string, string> {
+  return { 'Tenancy-Context': new URLSearchParams({ user: userId, ...(tenantId && { tenant: tenantId }) }).toString() }
+}
+
+/** What the network answers in these tests; the real gateway is met in e2e/. Rows are those of the last session told. */
+function network(routes: Record<string, Answer | (() => Answer | Promise<Answer>)>) {
   const asked: string[] = []
-  vi.stubGlobal('fetch', (path: string, init: RequestInit) => {
+  let context: Record<string, string> = {}
+  vi.stubGlobal('fetch', async (path: string, init: RequestInit) => {
     const call = `${init.method ?? 'GET'} ${path}`
     asked.push(call)
     const route = routes[call] ?? missing
-    const { status, body, headers } = typeof route === 'function' ? route() : route
-    return Promise.resolve(new Response(body === undefined ? null : JSON.stringify(body), { status, headers: headers ?? {} }))
+    const { status, body, headers } = await (typeof route === 'function' ? route() : route)
+    if (init.signal?.aborted) throw new DOMException('aborted', 'AbortError')
+    if (status === 200 && path.startsWith('/api/auth/')) context = contextOf(body as Session)
+    return new Response(body === undefined ? null : JSON.stringify(body), { status, headers: { ...context, ...headers } })
   })
   return asked
 }
@@ -197,7 +204,7 @@ describe('patients', () => {
     const foreign = [{ ...patients[0], tenantId: 2, firstName: 'Foreign' }]
     network({ ...signedInAs(userSession), 'GET /api/patients': ok(foreign) })
     open('/patients')
-    expect((await screen.findByRole('alert')).textContent).toContain('Somebody else is signed in now.')
+    expect((await screen.findByRole('alert')).textContent).toContain('Your session has changed.')
     expect(screen.queryByText('Foreign')).toBeNull()
   })
 
@@ -245,10 +252,209 @@ describe('tenants', () => {
     expect(asked.indexOf('GET /api/patients')).toBeGreaterThan(asked.indexOf('POST /api/auth/tenant'))
   })
 
+  const atTenant = (id: string) => ({ ...undecidedSession, tenantId: id, tenantName: `tenant ${id}` })
+  const rowsOf = (id: number, firstName: string) => ok([{ ...patients[0], tenantId: id, firstName }])
+  const cachedTenants = (client: QueryClient) => {
+    const queries = client.getQueryCache().findAll({ queryKey: ['rows'] })
+    return [...new Set(queries.map((query) => query.queryKey[2]))]
+  }
+
+  it('are switched from the header, and nothing of the one before stays', async () => {
+    let current = '1'
+    const asked = network({
+      'GET /api/auth/session': () => ok(atTenant(current)),
+      'GET /api/patients': () => rowsOf(Number(current), `Of${current}`),
+      'POST /api/auth/tenant': () => ok(atTenant((current = '2'))),
+    })
+    const { user, client } = open('/patients')
+    await screen.findByText('Of1')
+    await user.click(screen.getByRole('button', { name: 'Switch tenant' }))
+    expect(screen.getByRole('menuitem', { name: 'tenant 1' }).getAttribute('aria-current')).toBe('true')
+    await user.click(screen.getByRole('menuitem', { name: 'tenant 2' }))
+    await screen.findByText('Of2')
+    expect(screen.getByText('Welcome, jeremy of tenant 2')).toBeTruthy()
+    expect(screen.queryByText('Of1')).toBeNull()
+    expect(document.activeElement).toBe(screen.getByRole('heading', { name: 'Patients' }))
+    expect(cachedTenants(client)).toEqual(['2'])
+    expect(asked.filter((call) => call === 'POST /api/auth/tenant')).toHaveLength(1)
+  })
+
+  it('drops the answer of the tenant before that arrives late', async () => {
+    let release: (answer: Answer) => void = () => undefined
+    const late = new Promise<Answer>((resolve) => (release = resolve))
+    const answers: (Answer | Promise<Answer>)[] = [late, rowsOf(2, 'Of2')]
+    network({
+      'GET /api/auth/session': ok(atTenant('1')),
+      'GET /api/patients': () => answers.shift() ?? missing,
+      'POST /api/auth/tenant': ok(atTenant('2')),
+    })
+    const { user, client } = open('/patients')
+    await user.click(await screen.findByRole('button', { name: 'Switch tenant' }))
+    await user.click(screen.getByRole('menuitem', { name: 'tenant 2' }))
+    await screen.findByText('Of2')
+    await act(async () => {
+      release({ ...rowsOf(1, 'Of1'), headers: contextOf(atTenant('1')) })
+      await late
+    })
+    expect(screen.queryByText('Of1')).toBeNull()
+    expect(cachedTenants(client)).toEqual(['2'])
+  })
+
+  it('changed in another tab are noticed at the next answer, also of rows that name none', async () => {
+    let current = '1'
+    network({
+      'GET /api/auth/session': () => ok(atTenant(current)),
+      'GET /api/patients': () => rowsOf(Number(current), `Of${current}`),
+      'GET /api/users': () => ({ ...ok([{ id: 9, userName: `of ${current}` }]), headers: contextOf(atTenant(current)) }),
+    })
+    const { user, client } = open('/patients')
+    await screen.findByText('Of1')
+    current = '2'
+    await user.click(screen.getByRole('link', { name: 'Users' }))
+    expect(await screen.findByRole('cell', { name: 'of 2' })).toBeTruthy()
+    expect(screen.getByText('Welcome, jeremy of tenant 2')).toBeTruthy()
+    expect(screen.queryByRole('alert')).toBeNull()
+    expect(cachedTenants(client)).toEqual(['2'])
+  })
+
+  it('changed in another tab to none lead to the choice', async () => {
+    let session: Session = atTenant('1')
+    const forbidden: Answer = { status: 403, body: { code: '42501', message: 'no tenant chosen in this session' } }
+    network({
+      'GET /api/auth/session': () => ok(session),
+      'GET /api/patients': rowsOf(1, 'Of1'),
+      'GET /api/users': forbidden,
+    })
+    const { user } = open('/patients')
+    await screen.findByText('Of1')
+    session = undecidedSession
+    await user.click(screen.getByRole('link', { name: 'Users' }))
+    expect(await screen.findByRole('heading', { name: 'Choose a tenant' })).toBeTruthy()
+  })
+
+  it('are changed while a request is under way: the refused one is asked again, and nobody is signed out', async () => {
+    const refusals = { patients: 1, session: 0 }
+    const once = (what: keyof typeof refusals, answer: Answer) => () => (refusals[what]-- > 0 ? refused : answer)
+    network({
+      'GET /api/auth/session': once('session', ok(atTenant('2'))),
+      'GET /api/patients': once('patients', rowsOf(2, 'Of2')),
+    })
+    const { client } = open('/patients')
+    expect(await screen.findByText('Of2')).toBeTruthy()
+    refusals.session = 1
+    await act(() => client.refetchQueries({ queryKey: ['session'] }))
+    expect(screen.getByText('Of2')).toBeTruthy()
+  })
+
+  it('that cannot be changed say so, and the rows stay', async () => {
+    network({
+      'GET /api/auth/session': ok(atTenant('1')),
+      'GET /api/patients': rowsOf(1, 'Of1'),
+      'POST /api/auth/tenant': { status: 403, body: { code: '42501', message: 'not a member of this tenant' } },
+    })
+    const { user } = open('/patients')
+    await user.click(await screen.findByRole('button', { name: 'Switch tenant' }))
+    await user.click(screen.getByRole('menuitem', { name: 'tenant 2' }))
+    const alert = await screen.findByRole('alert')
+    expect(alert.textContent).toContain('The tenant was not changed.')
+    expect(alert.textContent).toContain('Not a member of this tenant.')
+    expect(screen.getByText('Of1')).toBeTruthy()
+  })
+
+  it('are no choice for a user of one', async () => {
+    network(signedInAs(userSession))
+    open('/patients')
+    await screen.findByRole('table')
+    expect(screen.queryByRole('button', { name: 'Switch tenant' })).toBeNull()
+  })
+
+  it('that are closed can be left for another', async () => {
+    let closed = true
+    network({
+      'GET /api/auth/session': () =>
+        closed ? { status: 403, body: { code: '42501', message: 'this tenant is suspended' } } : ok(undecidedSession),
+      'POST /api/auth/tenant': () => {
+        closed = false
+        return ok(undecidedSession)
+      },
+    })
+    const { user } = open('/patients')
+    expect((await screen.findByRole('alert')).textContent).toContain('This tenant is suspended.')
+    await user.click(screen.getByRole('button', { name: 'Choose another tenant' }))
+    expect(await screen.findByRole('heading', { name: 'Choose a tenant' })).toBeTruthy()
+  })
+
+  it('let an admin step in, with a banner, and back to all', async () => {
+    const names = [1, 2, 3].map((id) => ({ id, displayName: `tenant ${id}` }))
+    let session: Session = { ...adminSession, tenants: [{ id: '1', name: 'tenant 1' }] }
+    const all = session
+    network({
+      'GET /api/auth/session': () => ok(session),
+      'GET /api/tenants': () => ok(session.tenantId === null ? names : names.slice(2)),
+      'GET /api/patients': () => (session.tenantId === null ? ok(patients) : rowsOf(3, 'Of3')),
+      'POST /api/auth/tenant': () => ok((session = session.tenantId === null ? { ...all, tenantId: '3' } : all)),
+    })
+    const { user } = open('/patients')
+    await screen.findByText('Min')
+    await user.click(screen.getByRole('button', { name: 'Choose tenant' }))
+    expect(screen.getAllByRole('menuitem').map((item) => item.textContent)).toEqual([
+      'All tenants',
+      'tenant 1',
+      'tenant 2',
+      'tenant 3',
+    ])
+    await user.click(screen.getByRole('menuitem', { name: 'tenant 3' }))
+    const banner = await screen.findByRole('region', { name: 'Tenant that you are in' })
+    await waitFor(() => {
+      expect(banner.textContent).toContain('You are in tenant 3 and see its rows alone.')
+    })
+    await screen.findByText('Of3')
+    expect(screen.queryByRole('columnheader', { name: 'Tenant' })).toBeNull()
+    await user.click(within(banner).getByRole('button', { name: 'Back to all tenants' }))
+    expect(await screen.findByText('Min')).toBeTruthy()
+    expect(screen.queryByRole('region', { name: 'Tenant that you are in' })).toBeNull()
+  })
+
   it('says what to do when there is none', async () => {
     network(signedInAs({ ...undecidedSession, tenants: [] }))
     open('/patients')
     expect(await screen.findByText(/Your account belongs to no tenant/)).toBeTruthy()
+  })
+})
+
+describe('users', () => {
+  const textsOf = (table: HTMLElement) =>
+    within(table)
+      .getAllByRole('row')
+      .map((row) => [...row.children].map((cell) => cell.textContent))
+
+  it('show who administers, where the application tells it', async () => {
+    const rows = [
+      { id: 3, userName: 'jeremy', isAdmin: false },
+      { id: 4, userName: 'yeezy', isAdmin: true },
+    ]
+    network({ ...signedInAs(userSession), 'GET /api/users': ok(rows) })
+    open('/users')
+    expect(textsOf(await screen.findByRole('table', { name: 'Users' }))).toEqual([
+      ['User Name', 'Is Admin'],
+      ['jeremy', 'No'],
+      ['yeezy', 'Yes'],
+    ])
+    expect(document.title).toBe('Users · pgtenancy')
+    expect(screen.getByRole('link', { name: 'Users' }).getAttribute('aria-current')).toBe('page')
+  })
+
+  it('show the tenant to an admin, where each user has one', async () => {
+    network({
+      ...signedInAs(adminSession),
+      'GET /api/tenants': ok([{ id: 3, displayName: 'user tenant 3' }]),
+      'GET /api/users': ok([{ id: 6, userName: 't3 user2', tenantId: 3 }]),
+    })
+    open('/users')
+    expect(textsOf(await screen.findByRole('table', { name: 'Users' }))).toEqual([
+      ['User Name', 'Tenant'],
+      ['t3 user2', 'user tenant 3'],
+    ])
   })
 })
 

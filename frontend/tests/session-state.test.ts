@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { Session } from '../src/api/client'
+import type { Context, Session } from '../src/api/client'
 import {
   afterRefusal,
+  isAnswerTo,
   mustChooseTenant,
   rowsBelongTo,
   sameId,
@@ -18,6 +19,12 @@ describe('welcome', () => {
 
   it('names the only tenant of an admin', () => {
     expect(welcome(adminSession)).toBe('Welcome, t6 admin of admin tenant')
+  })
+
+  it('names no tenant that an admin has stepped into', () => {
+    expect(welcome({ ...adminSession, tenantId: '3', tenantName: 'user tenant 3' })).toBe(
+      'Welcome, t6 admin of admin tenant',
+    )
   })
 
   it('names none while one of several is to be chosen', () => {
@@ -46,6 +53,21 @@ describe('afterRefusal', () => {
     for (const reason of ['none', 'ended', 'left'] as const) {
       expect(afterRefusal(signedOut(reason))).toEqual(signedOut(reason))
     }
+  })
+})
+
+describe('isAnswerTo', () => {
+  it.each<[string, Session, Context | null, boolean]>([
+    ['the own', userSession, { userId: '6', tenantId: '3' }, true],
+    ["another tenant's", userSession, { userId: '6', tenantId: '2' }, false],
+    ["another user's", userSession, { userId: '5', tenantId: '3' }, false],
+    ['one about all tenants', userSession, { userId: '6', tenantId: null }, false],
+    ['one that does not say', userSession, null, false],
+    ["an admin's", adminSession, { userId: '11', tenantId: null }, true],
+    ['one of a single tenant to an admin of all', adminSession, { userId: '11', tenantId: '3' }, false],
+    ['one to nobody who chose', undecidedSession, { userId: '3', tenantId: null }, false],
+  ])('%s', (_, session, context, expected) => {
+    expect(isAnswerTo(session, context)).toBe(expected)
   })
 })
 

@@ -64,6 +64,14 @@ std::optional<int> seconds_in(std::string_view hint) {
     return seconds;
 }
 
+// The way out over HTTP, of refusals whose own hint names a function.
+std::string http_hint(std::string_view message) {
+    if (message == "no tenant chosen in this session")
+        return "Choose a tenant first: POST auth/tenant with {\"tenantId\": …}. GET auth/session lists yours.";
+    if (message == "not a member of this tenant") return "Choose one of the tenants that GET auth/session lists.";
+    return {};
+}
+
 } // namespace
 
 int status_for_sqlstate(std::string_view sqlstate) { return rule_for(sqlstate).status; }
@@ -74,9 +82,8 @@ HttpError error_for_sqlstate(std::string_view sqlstate, std::string_view message
     // A hint that names a function of ours speaks to people who write SQL; over HTTP nobody can call it.
     const bool for_clients = theirs && hint.find("tenancy.") == std::string_view::npos;
     HttpError error(rule.status, std::string(sqlstate), theirs ? std::string(message) : rule.message,
-                    for_clients ? std::string(hint) : std::string());
+                    for_clients ? std::string(hint) : theirs ? http_hint(message) : std::string());
     error.retry_after = sqlstate == "53400" ? seconds_in(hint).value_or(rule.retry_after) : rule.retry_after;
-    error.clear_cookie = rule.status == 401 && sqlstate != "28P01"; // a failed sign-in ends no session
     return error;
 }
 

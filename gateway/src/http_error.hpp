@@ -19,6 +19,7 @@ struct HttpError : std::exception {
     std::string hint;
     std::string allow;       // for 405
     int retry_after = 0;     // seconds; 0: not said
+    // Never on a 401: the browser may have got another cookie since it sent the request.
     bool clear_cookie = false;
 };
 

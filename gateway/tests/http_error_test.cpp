@@ -34,11 +34,18 @@ TEST(HttpErrorTable, HidesTheServersTextUnlessItIsForTheClient) {
     }
 }
 
-TEST(HttpErrorTable, ClearsTheCookieOnlyOfAnEndedSession) {
-    EXPECT_TRUE(error_for_sqlstate("28000", "", "").clear_cookie);
-    EXPECT_FALSE(error_for_sqlstate("28P01", "", "").clear_cookie);
-    EXPECT_FALSE(error_for_sqlstate("42501", "", "").clear_cookie);
-    EXPECT_FALSE(error_for_sqlstate("08006", "", "").clear_cookie) << "a restart of Postgres signs nobody out";
+TEST(HttpErrorTable, SaysTheWayOutOverHttpWhereTheServersHintNamesAFunction) {
+    const HttpError none = error_for_sqlstate("42501", "no tenant chosen in this session", "Call tenancy.x().");
+    EXPECT_NE(none.hint.find("POST auth/tenant"), std::string::npos) << none.hint;
+    const HttpError other = error_for_sqlstate("42501", "not a member of this tenant", "See tenancy.y().");
+    EXPECT_NE(other.hint.find("GET auth/session"), std::string::npos) << other.hint;
+    EXPECT_EQ(error_for_sqlstate("42501", "another refusal", "Call tenancy.z().").hint, "");
+}
+
+TEST(HttpErrorTable, TakesNoCookieAway) { // it may be newer than the request
+
+    for (const char *sqlstate : {"28000", "28P01", "42501", "08006"})
+        EXPECT_FALSE(error_for_sqlstate(sqlstate, "", "").clear_cookie) << sqlstate;
 }
 
 TEST(HttpErrorTable, SaysWhenToComeBack) {

@@ -233,3 +233,10 @@ TEST(PathSegments, AreDecodedOneByOne) {
     for (const char *bad : {"", "a", "/%", "/%4", "/%zz", "/%00", "/%ff", "/%c0%af", "/%ed%a0%80", "/%f5%80%80%80"})
         EXPECT_FALSE(path_segments(bad)) << bad;
 }
+
+TEST(PercentEncoded, LeavesNothingThatAHeaderOrAFormMinds) {
+    using gateway::http::percent_encoded;
+    EXPECT_EQ(percent_encoded("0b1e-Az._~9"), "0b1e-Az._~9");
+    EXPECT_EQ(percent_encoded("a b&c=\r\n%\xc3\x9f"), "a%20b%26c%3D%0D%0A%25%C3%9F");
+    EXPECT_EQ(percent_encoded(""), "");
+}

@@ -49,8 +49,10 @@ TEST(TenantChoice, IsTextOrNumber) {
     EXPECT_EQ(read_tenant_choice(R"({"tenantId":"0b1e-x"})"), "0b1e-x");
 }
 
+TEST(TenantChoice, NullIsNoTenant) { EXPECT_EQ(read_tenant_choice(R"({"tenantId":null})"), std::nullopt); }
+
 TEST(TenantChoice, RefusesEverythingElse) {
-    for (const char *body : {"", "{}", "3", R"({"tenantId":""})", R"({"tenantId":null})", R"({"tenantId":3.0})",
+    for (const char *body : {"", "{}", "3", R"({"tenantId":""})", R"({"tenantId":3.0})", R"({"tenantid":null})",
                              R"({"tenantId":true})", R"({"tenantId":[3]})", R"({"tenantId":"3\u0000"})",
                              R"({"tenantId":1,"tenantId":2})", R"({"tenantId":99999999999999999999999})"})
         expect_refused(read_tenant_choice, body);

@@ -27,7 +27,26 @@ export interface Patient {
 export interface TenantRow {
   id: number | string
   displayName: string
-  isAdmin: boolean
+}
+
+export interface User {
+  id: number | string
+  userName: string
+  /** Where the people of a tenant differ in it. */
+  isAdmin?: boolean
+  /** Where a user belongs to one tenant alone. */
+  tenantId?: number | string
+}
+
+/** Whose rows an answer holds; without a tenant those of all, for an admin. */
+export interface Context {
+  userId: string
+  tenantId: string | null
+}
+
+export interface Rows<Row> {
+  rows: Row[]
+  context: Context | null
 }
 
 export interface Demo {
@@ -135,8 +154,14 @@ async function request(method: 'GET' | 'POST', path: string, body?: unknown, sig
   return response
 }
 
-async function json<T>(method: 'GET' | 'POST', path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-  const response = await request(method, path, body, signal)
+/** Parses the header by which the gateway says for whom the database gave the rows. */
+function contextOf(response: Response): Context | null {
+  const fields = new URLSearchParams(response.headers.get('Tenancy-Context') ?? '')
+  const userId = fields.get('user')
+  return userId === null ? null : { userId, tenantId: fields.get('tenant') }
+}
+
+async function jsonOf<T>(response: Response, signal?: AbortSignal): Promise<T> {
   try {
     return (await response.json()) as T
   } catch (cause) {
@@ -146,14 +171,25 @@ async function json<T>(method: 'GET' | 'POST', path: string, body?: unknown, sig
   }
 }
 
+async function json<T>(method: 'GET' | 'POST', path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  return jsonOf<T>(await request(method, path, body, signal), signal)
+}
+
+async function rows<Row>(path: string, signal?: AbortSignal): Promise<Rows<Row>> {
+  const response = await request('GET', path, undefined, signal)
+  return { rows: await jsonOf<Row[]>(response, signal), context: contextOf(response) }
+}
+
 export const api = {
   login: (userName: string, password: string) => json<Session>('POST', '/auth/login', { userName, password }),
-  chooseTenant: (tenantId: string) => json<Session>('POST', '/auth/tenant', { tenantId }),
+  /** null: none, which is all of them for an admin. */
+  chooseTenant: (tenantId: string | null) => json<Session>('POST', '/auth/tenant', { tenantId }),
   logout: async () => {
     await request('POST', '/auth/logout')
   },
   session: (signal?: AbortSignal) => json<Session>('GET', '/auth/session', undefined, signal),
   demo: (signal?: AbortSignal) => json<Demo>('GET', '/demo', undefined, signal),
-  patients: (signal?: AbortSignal) => json<Patient[]>('GET', '/patients', undefined, signal),
-  tenants: (signal?: AbortSignal) => json<TenantRow[]>('GET', '/tenants', undefined, signal),
+  patients: (signal?: AbortSignal) => rows<Patient>('/patients', signal),
+  tenants: (signal?: AbortSignal) => rows<TenantRow>('/tenants', signal),
+  users: (signal?: AbortSignal) => rows<User>('/users', signal),
 }

@@ -4,11 +4,12 @@ import {
   useMutation,
   useQuery,
   useQueryClient,
+  type QueryKey,
   type UseQueryResult,
 } from '@tanstack/react-query'
 import { useEffect } from 'react'
-import { afterRefusal, rowsBelongTo, signedIn, signedOut, type SessionState } from '../logic/session-state'
-import { api, ApiError, pageCode, type Session } from './client'
+import { afterRefusal, isAnswerTo, rowsBelongTo, signedIn, signedOut, type SessionState } from '../logic/session-state'
+import { api, ApiError, pageCode, type Patient, type Rows, type Session, type TenantRow } from './client'
 
 const sessionKey = ['session'] as const
 /** Everything a session may see lives below this key, so that one call forgets it. */
@@ -16,18 +17,37 @@ const rowsKey = ['rows'] as const
 
 const longestTimerMs = 2 ** 31 - 1
 
+/** A request may have left with the cookie of before a change of tenant in another tab; the new one is there by then. */
+const renewalMs = 200
+
+const refused = (error: unknown) => error instanceof ApiError && error.status === 401
+/** Also 403: the session that the cookie now names may have no tenant. */
+const refusedOrForbidden = (error: unknown) => error instanceof ApiError && [401, 403].includes(error.status)
+
+function forgetRows(client: QueryClient): void {
+  client.removeQueries({ queryKey: rowsKey })
+}
+
+/** What the session before could see, nobody may meet again. */
+function forgetRowsOfOthers(client: QueryClient, state: SessionState): void {
+  const own = state.status === 'signed-in' ? keyOf(state.session) : null
+  const ofOthers = (key: QueryKey) => own === null || own.some((part, index) => key[index] !== part)
+  client.removeQueries({ queryKey: rowsKey, predicate: (query) => ofOthers(query.queryKey) })
+}
+
 function refusedIn(client: QueryClient): void {
   client.setQueryData<SessionState>(sessionKey, (before) => afterRefusal(before))
-  client.removeQueries({ queryKey: rowsKey })
+  forgetRows(client)
 }
 
 export function createQueryClient(): QueryClient {
   const client = new QueryClient({
     queryCache: new QueryCache({
+      onSuccess: (data, query) => {
+        if (query.queryKey[0] === sessionKey[0]) forgetRowsOfOthers(client, data as SessionState)
+      },
       onError: (error) => {
-        if (!(error instanceof ApiError)) return
-        if (error.status === 401) refusedIn(client)
-        if (error.code === pageCode.sessionChanged) void client.invalidateQueries({ queryKey: sessionKey })
+        if (refused(error)) refusedIn(client)
       },
     }),
     defaultOptions: {
@@ -40,13 +60,23 @@ export function createQueryClient(): QueryClient {
   return client
 }
 
-async function readSession(client: QueryClient, signal: AbortSignal): Promise<SessionState> {
+async function twice<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
   try {
-    return signedIn(await api.session(signal))
+    return await ask()
   } catch (error) {
-    if (error instanceof ApiError && error.status === 401) {
-      return afterRefusal(client.getQueryData<SessionState>(sessionKey))
-    }
+    if (!refused(error)) throw error
+  }
+  await new Promise((resolve) => setTimeout(resolve, renewalMs))
+  return ask()
+}
+
+async function readSession(client: QueryClient, signal: AbortSignal): Promise<SessionState> {
+  const before = client.getQueryData<SessionState>(sessionKey)
+  const ask = () => api.session(signal)
+  try {
+    return signedIn(await (before?.status === 'signed-in' ? twice(ask) : ask()))
+  } catch (error) {
+    if (refused(error)) return afterRefusal(before)
     throw error
   }
 }
@@ -92,7 +122,10 @@ export function useOtherTabs(): void {
   }, [client])
 }
 
-function useSessionChange<Variables>(change: (variables: Variables) => Promise<SessionState>) {
+function useSessionChange<Variables>(
+  change: (variables: Variables) => Promise<SessionState>,
+  onFailure: (client: QueryClient, error: Error) => void,
+) {
   const client = useQueryClient()
   return useMutation({
     mutationFn: change,
@@ -100,30 +133,41 @@ function useSessionChange<Variables>(change: (variables: Variables) => Promise<S
       // An answer that is still under way belongs to the session before.
       await client.cancelQueries()
       client.setQueryData<SessionState>(sessionKey, state)
-      client.removeQueries({ queryKey: rowsKey })
+      forgetRows(client)
       otherTabs.postMessage('changed')
     },
     onError: (error) => {
-      if (error instanceof ApiError && error.status === 401) refusedIn(client)
+      onFailure(client, error)
     },
   })
 }
 
+function endedWhenRefused(client: QueryClient, error: Error): void {
+  if (refused(error)) refusedIn(client)
+}
+
 export function useSignIn() {
-  return useSessionChange(async (form: { userName: string; password: string }) =>
-    signedIn(await api.login(form.userName, form.password)),
+  return useSessionChange(
+    async (form: { userName: string; password: string }) => signedIn(await api.login(form.userName, form.password)),
+    endedWhenRefused,
   )
 }
 
 export function useChooseTenant() {
-  return useSessionChange(async (tenantId: string) => signedIn(await api.chooseTenant(tenantId)))
+  return useSessionChange(
+    async (tenantId: string | null) => signedIn(await twice(() => api.chooseTenant(tenantId))),
+    // What became of the choice, only the session tells: the answer alone may have been lost.
+    (client) => void recheckSession(client),
+  )
 }
+
+export type ChooseTenant = ReturnType<typeof useChooseTenant>
 
 export function useSignOut() {
   return useSessionChange<undefined>(async () => {
     await api.logout()
     return signedOut('left')
-  })
+  }, endedWhenRefused)
 }
 
 /** The instructions of the loaded demo; null when this is no demo. */
@@ -142,34 +186,62 @@ export function useDemo() {
   })
 }
 
-function keyOf(session: Session, resource: string) {
-  return [...rowsKey, session.userId, session.tenantId, resource]
+function keyOf(session: Session) {
+  return [...rowsKey, session.userId, session.tenantId]
+}
+
+/**
+ * Rows that the database gave to exactly this session. An answer to another one, or a refusal, is a reason to ask who
+ * is signed in: mostly somebody else by then, and this question is forgotten. Else the rows are asked for once more.
+ */
+async function readRows<Row>(client: QueryClient, session: Session, ask: () => Promise<Rows<Row>>): Promise<Row[]> {
+  const attempt = async () => {
+    const { rows, context } = await ask()
+    if (isAnswerTo(session, context)) return rows
+    const message = 'The answer belongs to another session.'
+    throw new ApiError({ status: 0, code: pageCode.sessionChanged, message })
+  }
+  try {
+    return await attempt()
+  } catch (error) {
+    const changed = error instanceof ApiError && error.code === pageCode.sessionChanged
+    if (!changed && !refusedOrForbidden(error)) throw error
+  }
+  await recheckSession(client)
+  return attempt()
+}
+
+function useRows<Row, Data = Row[]>(
+  session: Session,
+  resource: string,
+  ask: (signal: AbortSignal) => Promise<Rows<Row>>,
+  options: { select?: (rows: Row[]) => Data; enabled?: boolean } = {},
+) {
+  const client = useQueryClient()
+  return useQuery({
+    queryKey: [...keyOf(session), resource],
+    queryFn: ({ signal }) => readRows(client, session, () => ask(signal)),
+    gcTime: 0, // rows are forgotten as soon as nothing shows them
+    ...options,
+  })
+}
+
+async function patientsOf(session: Session, signal: AbortSignal): Promise<Rows<Patient>> {
+  const answer = await api.patients(signal)
+  return rowsBelongTo(session, answer.rows) ? answer : { rows: [], context: null }
 }
 
 export function usePatients(session: Session) {
-  return useQuery({
-    queryKey: keyOf(session, 'patients'),
-    queryFn: async ({ signal }) => {
-      const rows = await api.patients(signal)
-      if (!rowsBelongTo(session, rows)) {
-        const message = 'The answer belongs to another session.'
-        throw new ApiError({ status: 0, code: pageCode.sessionChanged, message })
-      }
-      return rows
-    },
-    gcTime: 0, // rows are forgotten as soon as nothing shows them
-  })
+  return useRows(session, 'patients', (signal) => patientsOf(session, signal))
 }
 
-/** Names of all tenants by id: only an admin's page, which shows rows of many, needs them. */
+export function useUsers(session: Session) {
+  return useRows(session, 'users', (signal) => api.users(signal))
+}
+
+const namesById = (rows: TenantRow[]) => new Map(rows.map((row) => [String(row.id), row.displayName]))
+
+/** Names of tenants by id: only an admin, who sees rows of many and steps into others than the own, needs them. */
 export function useTenantNames(session: Session) {
-  return useQuery({
-    queryKey: keyOf(session, 'tenants'),
-    queryFn: async ({ signal }) => {
-      const rows = await api.tenants(signal)
-      return new Map(rows.map((row) => [String(row.id), row.displayName]))
-    },
-    enabled: session.isAdmin,
-    gcTime: 0,
-  })
+  return useRows(session, 'tenants', (signal) => api.tenants(signal), { select: namesById, enabled: session.isAdmin })
 }

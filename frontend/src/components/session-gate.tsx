@@ -1,6 +1,7 @@
+import { Button, Stack } from '@mantine/core'
 import { Navigate, Outlet, useLocation, useOutletContext } from 'react-router'
-import type { Session } from '../api/client'
-import { useSession } from '../api/queries'
+import { ApiError, type Session } from '../api/client'
+import { useChooseTenant, useSession } from '../api/queries'
 import { explain } from '../logic/explanation'
 import { safeReturnPath, signInTarget } from '../logic/return-path'
 import { mustChooseTenant } from '../logic/session-state'
@@ -15,6 +16,7 @@ export function RequireSession() {
 
   if (query.data === undefined) {
     if (!query.isError) return <FullPageLoader />
+    const forbidden = query.error instanceof ApiError && query.error.status === 403
     return (
       <PlainFrame size="xs">
         <ErrorNotice
@@ -22,6 +24,7 @@ export function RequireSession() {
           onRetry={() => void query.refetch()}
           retrying={query.isFetching}
         />
+        {forbidden && <LeaveTenant />}
       </PlainFrame>
     )
   }
@@ -29,6 +32,24 @@ export function RequireSession() {
     return <Navigate to={signInTarget(location)} replace />
   }
   return <Outlet context={query.data.session} />
+}
+
+/** The way out of a tenant that is closed: whoever belongs to another one may go on there. */
+function LeaveTenant() {
+  const choose = useChooseTenant()
+  return (
+    <Stack mt="md">
+      {choose.isError && <ErrorNotice explanation={explain(choose.error)} />}
+      <Button
+        loading={choose.isPending}
+        onClick={() => {
+          choose.mutate(null)
+        }}
+      >
+        Choose another tenant
+      </Button>
+    </Stack>
+  )
 }
 
 /** Sends a session that has not chosen one of its tenants yet to the page where it does. */

@@ -1,16 +1,27 @@
-import { Anchor, Button, Container, Group, Stack, Text } from '@mantine/core'
+import { Anchor, Button, Container, Group, Stack, Text, VisuallyHidden } from '@mantine/core'
 import type { ReactNode } from 'react'
 import type { Session } from '../api/client'
-import { useSignOut } from '../api/queries'
+import { useChooseTenant, useSignOut, useTenantNames } from '../api/queries'
 import { explain } from '../logic/explanation'
-import { welcome } from '../logic/session-state'
+import { mustChooseTenant, welcome } from '../logic/session-state'
+import { steppedInto, tenantChoices } from '../logic/tenant-choices'
 import { ColourSchemeButton } from './colour-scheme-button'
 import { ErrorNotice } from './error-notice'
 import { Logo } from './logo'
+import { PageLinks } from './page-links'
+import { TenantBanner } from './tenant-banner'
+import { TenantSwitch } from './tenant-switch'
 
-/** Header with who is signed in and the way out, around every page of a session. */
+const noNames: ReadonlyMap<string, string> = new Map()
+
+/** Header with who is signed in, where, and the ways to elsewhere and out, around every page of a session. */
 export function SignedInFrame({ session, children }: { session: Session; children: ReactNode }) {
   const signOut = useSignOut()
+  const choose = useChooseTenant()
+  const names = useTenantNames(session).data ?? noNames
+  const decided = !mustChooseTenant(session)
+  const tenant = steppedInto(session, names)
+  const changed = `You are in ${tenant ?? session.tenantName ?? 'all tenants'} now.`
   function leave() {
     signOut.mutate(undefined)
   }
@@ -23,7 +34,9 @@ export function SignedInFrame({ session, children }: { session: Session; childre
         <Container size="md" py="sm">
           <div className="page-header-parts">
             <Logo />
+            {decided && <PageLinks />}
             <Text className="page-header-welcome">{welcome(session)}</Text>
+            {decided && <TenantSwitch session={session} choices={tenantChoices(session, names)} choose={choose} />}
             <Group gap="xs" wrap="nowrap">
               <ColourSchemeButton />
               <Button variant="default" onClick={leave} loading={signOut.isPending}>
@@ -33,6 +46,8 @@ export function SignedInFrame({ session, children }: { session: Session; childre
           </div>
         </Container>
       </header>
+      {tenant !== null && <TenantBanner name={tenant} choose={choose} />}
+      <VisuallyHidden role="status">{choose.isSuccess ? changed : ''}</VisuallyHidden>
       <Container component="main" id="content" size="md" py="lg">
         <Stack>
           {signOut.isError && (
@@ -43,6 +58,14 @@ export function SignedInFrame({ session, children }: { session: Session; childre
               }}
               onRetry={leave}
               retrying={signOut.isPending}
+            />
+          )}
+          {choose.isError && (
+            <ErrorNotice
+              explanation={{
+                ...explain(choose.error),
+                title: `The tenant was not changed. ${explain(choose.error).title}`,
+              }}
             />
           )}
           {children}

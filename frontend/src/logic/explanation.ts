@@ -43,13 +43,13 @@ export function explain(error: unknown): Explanation {
     return told('The server took too long to answer.', 'Try again in a moment.')
   }
   if (error.code === pageCode.sessionChanged) {
-    return told('Somebody else is signed in now.', 'You signed in or out in another tab. Load the page again.')
+    return told('Your session has changed.', 'You signed in or changed the tenant in another tab. Load the page again.')
   }
   switch (error.status) {
     case 401:
       return told('Your session has ended.', 'Sign in again.')
     case 403:
-      return told('This is not allowed.', error.hint ?? error.message)
+      return told('This is not allowed.', error.hint ?? sentence(error.message))
     case 404:
       return told('This is not here.', 'It does not exist, or it belongs to somebody else.')
     case 429:

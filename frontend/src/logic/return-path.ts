@@ -1,4 +1,5 @@
 export const homePath = '/patients'
+export const usersPath = '/users'
 export const signInPath = '/signin'
 
 /**

@@ -1,4 +1,4 @@
-import type { Session } from '../api/client'
+import type { Context, Session } from '../api/client'
 
 /**
  * none: nobody was signed in when the page opened; ended: a session was there and the server ended it;
@@ -24,9 +24,9 @@ export function afterRefusal(before: SessionState | undefined): SessionState {
   return before.status === 'signed-in' ? signedOut('ended') : before
 }
 
-/** An admin's session has no tenant of its own; the header then names the tenant it belongs to. */
+/** An admin may step into any tenant, and still belongs to the own one. */
 export function tenantLabel(session: Session): string | null {
-  if (session.tenantName !== null) return session.tenantName
+  if (!session.isAdmin) return session.tenantName
   const [only, ...others] = session.tenants
   return only !== undefined && others.length === 0 ? only.name : null
 }
@@ -40,15 +40,25 @@ export function mustChooseTenant(session: Session): boolean {
   return session.tenantId === null && !session.isAdmin
 }
 
+export function seesAllTenants(session: Session): boolean {
+  return session.isAdmin && session.tenantId === null
+}
+
+/**
+ * False when an answer was given to another session than the one this page shows: the cookie has changed meanwhile,
+ * because somebody signed in or changed the tenant in another tab.
+ */
+export function isAnswerTo(session: Session, context: Context | null): boolean {
+  if (context === null || (context.tenantId === null && !session.isAdmin)) return false
+  return context.userId === session.userId && context.tenantId === session.tenantId
+}
+
 /** Rows carry ids as the database's numbers, sessions as text. */
 export function sameId(a: string | number, b: string | number): boolean {
   return typeof a === typeof b ? a === b : Number(a) === Number(b)
 }
 
-/**
- * False when rows of another tenant are among the answer: then the cookie belongs to another session than
- * the one this page shows, because somebody signed in in another tab between two requests.
- */
+/** False when rows of another tenant are among the answer, whatever it says of itself. */
 export function rowsBelongTo(session: Session, rows: readonly { tenantId: string | number }[]): boolean {
   const { tenantId } = session
   if (tenantId === null) return session.isAdmin

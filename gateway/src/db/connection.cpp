@@ -127,7 +127,7 @@ PGresult *Connection::next_result(Clock::time_point deadline) {
     return PQgetResult(connection_.get());
 }
 
-Result Connection::run(std::span<const Call> calls) {
+std::vector<Result> Connection::run(std::span<const Call> calls) {
     const auto deadline = Clock::now() + options_.statement_timeout + answer_grace;
     PGconn *connection = connection_.get();
     received_ = false;
@@ -154,7 +154,7 @@ Result Connection::run(std::span<const Call> calls) {
     if (!sent || !PQpipelineSync(connection)) lost("the connection to the database server broke");
     send_all(deadline);
 
-    Result last;
+    std::vector<Result> results;
     std::optional<PgFailure> failed;
     std::size_t step = 0;
     while (true) {
@@ -174,7 +174,7 @@ Result Connection::run(std::span<const Call> calls) {
             received_ = true;
             // A prepared statement stays, whatever becomes of the transaction.
             if (step < steps.size() && steps[step].prepares) prepared_.insert(*steps[step].prepares);
-            last = std::move(result);
+            else results.push_back(std::move(result));
         } else if (!failed && status != PGRES_PIPELINE_ABORTED) {
             failed = failure(raw);
             if (failed->connection_lost) throw *failed;
@@ -182,12 +182,12 @@ Result Connection::run(std::span<const Call> calls) {
     }
     PQexitPipelineMode(connection);
     if (failed) throw *failed;
-    return last;
+    return results;
 }
 
 Result Connection::run(const Statement &statement, std::vector<std::string> parameters) {
     const std::array<Call, 1> call = {Call{&statement, std::move(parameters)}};
-    return run(call);
+    return std::move(run(call).back());
 }
 
 bool Connection::alive() const {

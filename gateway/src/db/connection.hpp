@@ -84,10 +84,10 @@ class Connection {
 public:
     explicit Connection(const ConnectionOptions &options); // throws ConnectFailure
 
-    // Sends all calls in one pipeline, which is one implicit transaction and one round trip; returns the last result.
+    // Sends all calls in one pipeline, which is one implicit transaction and one round trip; returns one result for each.
     // A statement this connection has not seen is prepared in the same pipeline, so that names are looked up with
     // the rights that an attach before it gave. Throws PgFailure for the first call that fails.
-    Result run(std::span<const Call> calls);
+    std::vector<Result> run(std::span<const Call> calls);
     Result run(const Statement &statement, std::vector<std::string> parameters = {});
 
     bool alive() const;    // open, as far as the socket tells without a round trip

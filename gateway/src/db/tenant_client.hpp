@@ -10,9 +10,16 @@
 namespace gateway::db {
 
 struct SignIn {
-    std::string token;
+    std::string token; // empty: the one that the caller has stays
     std::string session_json;
     long seconds = 0; // until the session ends
+};
+
+// Rows, and for whom the database gave them.
+struct Answer {
+    std::string json; // as Postgres built it
+    std::string user_id;
+    std::optional<std::string> tenant_id; // nothing: an admin's answer about all tenants
 };
 
 class TenantClient {
@@ -20,18 +27,19 @@ public:
     TenantClient(Pool &pool, Catalog &catalog) : pool_(pool), catalog_(catalog) {}
 
     SignIn login(const std::string &user_name, const std::string &password, const std::string &client_json);
-    std::string choose_tenant(const std::string &token, const std::string &tenant); // session JSON
-    std::string session(const std::string &token);                                  // session JSON
+    SignIn choose_tenant(const std::string &token, const std::optional<std::string> &tenant);
+    std::string session(const std::string &token); // session JSON
     void logout(const std::string &token);
 
-    // JSON text as Postgres built it; nothing when there is no such resource, or no such row for this token's tenant.
-    std::optional<std::string> list(const std::string &token, const std::string &resource);
-    std::optional<std::string> one(const std::string &token, const std::string &resource, const std::string &id);
+    // Nothing when there is no such resource, or no such row for this token's tenant.
+    std::optional<Answer> list(const std::string &token, const std::string &resource);
+    std::optional<Answer> one(const std::string &token, const std::string &resource, const std::string &id);
 
     void ping(); // throws when the database cannot serve
 
 private:
-    Result read(const std::string &token, const Statement *statement, std::vector<std::string> parameters);
+    std::optional<Answer> read(const std::string &token, const Statement *statement, std::vector<std::string> parameters);
+    std::vector<Result> ask(std::span<const Call> calls);
 
     Pool &pool_;
     Catalog &catalog_;

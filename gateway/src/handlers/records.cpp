@@ -15,6 +15,14 @@ void refuse_query(const http::Request &request) {
         throw HttpError(400, "TNCY400", "query parameters are not supported", "Ask for the path without '?'.");
 }
 
+// The page compares it with the session that it shows: the cookie may have changed in another tab meanwhile.
+void answer_rows(httplib::Response &response, db::Answer &&answer) {
+    std::string context = "user=" + http::percent_encoded(answer.user_id);
+    if (answer.tenant_id) context += "&tenant=" + http::percent_encoded(*answer.tenant_id);
+    response.set_header("Tenancy-Context", context);
+    answer_json(response, std::move(answer.json));
+}
+
 HttpError no_such_record() { return HttpError(404, "TNCY404", "no such record"); }
 
 // Postgres takes " 7" for 7; one row has one address.
@@ -31,7 +39,7 @@ void list_records(Services &services, const http::Request &request, const Names 
     refuse_query(request);
     auto rows = services.database.list(token, names.at(0));
     if (!rows) throw HttpError(404, "TNCY404", "no such resource");
-    answer_json(response, std::move(*rows));
+    answer_rows(response, std::move(*rows));
 }
 
 // Another tenant's row, a missing row: the same answer, because the policies hide the one as if it were the other.
@@ -41,7 +49,7 @@ void show_record(Services &services, const http::Request &request, const Names &
     require_plain_id(names.at(1));
     auto row = services.database.one(token, names.at(0), names.at(1));
     if (!row) throw no_such_record();
-    answer_json(response, std::move(*row));
+    answer_rows(response, std::move(*row));
 }
 
 } // namespace gateway::handlers

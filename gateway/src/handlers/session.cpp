@@ -2,6 +2,7 @@
 
 #include "http_error.hpp"
 #include "json.hpp"
+#include "log.hpp"
 
 #include <algorithm>
 
@@ -41,13 +42,28 @@ std::string client_json(const http::Request &request) {
     return "{\"address\":" + json_string(request.remote_address) + ",\"user_agent\":" + json_string(text) + "}";
 }
 
+void hand_out(const Services &services, const db::SignIn &sign_in, httplib::Response &response) {
+    if (!sign_in.token.empty())
+        response.set_header("Set-Cookie", services.credentials.set_cookie(sign_in.token, sign_in.seconds));
+    answer_json(response, sign_in.session_json);
+}
+
+// A browser holds one session. The one before, which may be somebody else's, must not live on without anybody's cookie.
+void end_session_before(Services &services, const std::optional<std::string> &token) {
+    if (!token) return;
+    try {
+        services.database.logout(*token);
+    } catch (const std::exception &error) {
+        // The sign-in stands, and its cookie must reach the browser; the other session ends with its time.
+        log::write(log::Level::warning, "could not end the session before a sign-in", {{"reason", error.what()}});
+    }
+}
+
 } // namespace
 
 std::string required_token(const Services &services, const http::Request &request) {
     if (auto token = services.credentials.token(request)) return *token;
-    HttpError error(401, "TNCY401", "not signed in, or the session has ended");
-    error.clear_cookie = true;
-    throw error;
+    throw HttpError(401, "TNCY401", "not signed in, or the session has ended");
 }
 
 LoginForm read_login_form(const std::string &body) {
@@ -55,9 +71,10 @@ LoginForm read_login_form(const std::string &body) {
     return {text_field(object, "userName"), text_field(object, "password")};
 }
 
-std::string read_tenant_choice(const std::string &body) {
+std::optional<std::string> read_tenant_choice(const std::string &body) {
     const nlohmann::json object = read_object(body);
     const auto found = object.find("tenantId");
+    if (found != object.end() && found->is_null()) return std::nullopt;
     if (found != object.end() && found->is_number_integer()) return found->dump();
     std::string tenant = text_field(object, "tenantId");
     if (tenant.empty()) throw bad_body("\"tenantId\" is missing");
@@ -68,11 +85,12 @@ void login(Services &services, const http::Request &request, const Names &, http
     require_same_origin(request);
     require_json(request);
     const LoginForm form = read_login_form(request.body);
+    const auto before = services.credentials.token(request);
     // The same text as for a wrong one; no hash has to be checked to know it.
     if (form.user_name.empty() || form.password.empty()) throw error_for_sqlstate("28P01", "", "");
     const db::SignIn sign_in = services.database.login(form.user_name, form.password, client_json(request));
-    response.set_header("Set-Cookie", services.credentials.set_cookie(sign_in.token, sign_in.seconds));
-    answer_json(response, sign_in.session_json);
+    end_session_before(services, before);
+    hand_out(services, sign_in, response);
 }
 
 void show_session(Services &services, const http::Request &request, const Names &, httplib::Response &response) {
@@ -83,7 +101,7 @@ void choose_tenant(Services &services, const http::Request &request, const Names
     require_same_origin(request);
     require_json(request);
     const std::string token = required_token(services, request);
-    answer_json(response, services.database.choose_tenant(token, read_tenant_choice(request.body)));
+    hand_out(services, services.database.choose_tenant(token, read_tenant_choice(request.body)), response);
 }
 
 void logout(Services &services, const http::Request &request, const Names &, httplib::Response &response) {

@@ -3,6 +3,8 @@
 
 #include "handlers/services.hpp"
 
+#include <optional>
+
 namespace gateway::handlers {
 
 void login(Services &, const http::Request &, const Names &, httplib::Response &);
@@ -17,7 +19,8 @@ struct LoginForm {
     std::string user_name; // empty when missing
     std::string password;  // empty when missing
 };
-LoginForm read_login_form(const std::string &body);  // throws HttpError 400
-std::string read_tenant_choice(const std::string &body); // throws HttpError 400
+LoginForm read_login_form(const std::string &body); // throws HttpError 400
+// Nothing when the body says null: no tenant, which is all of them for an admin. Throws HttpError 400.
+std::optional<std::string> read_tenant_choice(const std::string &body);
 
 } // namespace gateway::handlers

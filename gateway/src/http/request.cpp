@@ -103,4 +103,17 @@ std::optional<std::vector<std::string>> path_segments(std::string_view path) {
     }
 }
 
+std::string percent_encoded(std::string_view text) {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    std::string out;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        const bool plain = (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+                           c == '_' || c == '~';
+        if (plain) out += c;
+        else (out += '%').append({digits[byte >> 4], digits[byte & 15]});
+    }
+    return out;
+}
+
 } // namespace gateway::http
