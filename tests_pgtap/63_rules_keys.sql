@@ -3,7 +3,7 @@
 
 \set QUIET 1
 set client_min_messages = warning;
-select plan(113);
+select plan(114);
 
 -- ---------------------------------------------------------------- the holes are real, and the mends close them
 drop schema if exists keys cascade;
@@ -197,6 +197,9 @@ create index on keys.child (tenant_id, amount);
 create index on keys.tenants (name);
 create index on keys.unprotected (id);
 select is_empty($$select * from tests.findings('index_not_led_by_tenant') f where f.object like 'index keys.%'$$, 'silent on one that begins with the tenant, on one that cannot, on a table of tenants and on one without protection');
+select count(*) from tenancy.protect('shop.membership', access => 'read') \gset
+create index membership_by_user on shop.membership (user_id);
+select is_empty($$select * from tests.findings('index_not_led_by_tenant', 'index shop.membership_by_user')$$, 'and on one that the directory asks by user');
 
 select * from tests.rule_story('no_index_on_tenant', 'keys.parent', 'drop index keys.parent_tenancy_idx; alter table keys.child drop constraint whole, drop constraint "a ""key""", drop constraint nulled; drop index keys.parent_tenant_id_id_key');
 select is((select count(*) from pg_index i where i.indrelid = 'keys.parent'::regclass and pg_get_indexdef(i.indexrelid) like '% (tenant_id, id)'), 1::bigint, 'the index has the primary key after the tenant');

@@ -32,15 +32,15 @@ comment on function tenancy.probe_directory() is 'internal: asks the directory o
 revoke execute on function tenancy.probe_directory() from public;
 
 create function tenancy.known_tenant(tenant text) returns text
-  language c volatile strict parallel unsafe as 'MODULE_PATHNAME', 'tenancy_known_tenant';
+  language c volatile parallel unsafe as 'MODULE_PATHNAME', 'tenancy_known_tenant';
 comment on function tenancy.known_tenant(text) is
   'internal: the tenant as the directory spells it; NULL when no membership names it';
 create function tenancy.known_user(user_id text) returns text
-  language c volatile strict parallel unsafe as 'MODULE_PATHNAME', 'tenancy_known_user';
+  language c volatile parallel unsafe as 'MODULE_PATHNAME', 'tenancy_known_user';
 comment on function tenancy.known_user(text) is
   'internal: the user as the directory spells it; NULL when there is no such account';
 create function tenancy.members_of(tenant text) returns text[]
-  language c volatile strict parallel unsafe as 'MODULE_PATHNAME', 'tenancy_members_of';
+  language c volatile parallel unsafe as 'MODULE_PATHNAME', 'tenancy_members_of';
 comment on function tenancy.members_of(text) is 'internal: user_id of the tenant''s members; NULL when it has none';
 revoke execute on function tenancy.known_tenant(text), tenancy.known_user(text), tenancy.members_of(text) from public;
 

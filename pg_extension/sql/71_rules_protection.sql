@@ -173,18 +173,25 @@ create function tenancy.rule_rls_without_policy() returns setof tenancy.finding
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $function$
+  -- The few candidates first: the planner would ask for the tenant column of each table again and again.
+  with closed as materialized (
+    select c.oid, c.relacl, c.relowner
+      from pg_class c
+     where c.relrowsecurity and c.relpersistence <> 't'
+       and c.oid not in (select p.polrelid from pg_policy p)
+       and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+  ), tenants as materialized (
+    select t.* from tenancy.tenant_table t where exists (select from closed)
+  )
   select c.oid::regclass::text,
          format('nothing yet; but rights to %s are granted that show no row, and whoever repairs that in haste disables row security', c.oid::regclass),
          coalesce(tenancy.protect_first(t.relation, t.tenant_column),
                   tenancy.advice(format('create a policy on %s for those who shall see its rows, or revoke their rights', c.oid::regclass)))
-    from pg_class c
-    left join tenancy.tenant_table t on t.relation = c.oid
-   where c.relrowsecurity and c.relpersistence <> 't'
-     and not exists (select from pg_policy p where p.polrelid = c.oid)
-     and t.is_child is not true
+    from closed c
+    left join tenants t on t.relation = c.oid
+   where t.is_child is not true
      -- Without rights it is one of the ways to keep a table to oneself.
      and (t.relation is not null or exists (select from aclexplode(c.relacl) g where g.grantee <> c.relowner))
-     and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
 $function$;
 
 select tenancy.define_rule('tenant_column_nullable', 'high', 'a tenant column that may be NULL');

@@ -305,6 +305,8 @@ as $function$
    where not p.registry and not i.indisunique and not i.indisexclusion and am.amname in ('btree', 'hash')
      and (i.indkey::int2[])[0] <> p.tenant_attnum
      and not exists (select from pg_inherits h where h.inhrelid = i.indexrelid)
+     -- At each attach the directory asks for a user's memberships in all tenants.
+     and p.relation not in (select d.relation from tenancy.directory_table d)
 $function$;
 
 select tenancy.define_rule('no_index_on_tenant', 'medium', 'a protected table without an index on the tenant');

@@ -21,13 +21,18 @@ create function tenancy.changes_owner(command pg_ddl_command) returns boolean
 comment on function tenancy.changes_owner(pg_ddl_command) is 'internal: whether an ALTER TABLE has changed the owner';
 
 create type tenancy.guard_finding as (
-  fact text,         -- what the statement did, in a few words
-  mend text,         -- what to do about it: the hint
-  statements text[], -- what mends it, to be run one after another; NULL where nothing does
-  trouble text,      -- why nothing does
-  at_once boolean    -- mended in every mode
+  fact text,
+  mend text,
+  statements text[],
+  trouble text,
+  at_once boolean
 );
 comment on type tenancy.guard_finding is 'internal: what the guard has to say of a statement, and what mends it';
+comment on column tenancy.guard_finding.fact is 'what the statement did, in a few words';
+comment on column tenancy.guard_finding.mend is 'what to do about it: the hint';
+comment on column tenancy.guard_finding.statements is 'what mends it, to be run one after another; NULL where nothing does';
+comment on column tenancy.guard_finding.trouble is 'why nothing does';
+comment on column tenancy.guard_finding.at_once is 'whether it is mended in every mode';
 revoke usage on type tenancy.guard_finding from public;
 
 -- The column that holds the tenant, as far as it can be known: of a protected table by its policies, of another by its name.

@@ -114,14 +114,14 @@ $function$;
 comment on function tenancy.isolation_candidates(regclass, int2, int) is 'internal: values worth trying for a column that has no other';
 
 -- Inserts a row given as JSON and tells it as it came out, with its place.
-create function tenancy.isolation_insert_sql(relation regclass, row_data jsonb) returns text
+create function tenancy.isolation_insert_sql(relation regclass, row_data jsonb, overriding text default '') returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $function$
-  select format('insert into %s as t (%s) overriding system value select r.* from pg_catalog.jsonb_to_record(%L) as r (%s)',
-                tenancy.isolation_quoted(relation), string_agg(format('%I', a.attname), ', ' order by a.attnum), row_data,
+  select format('insert into %s as t (%s) %s select r.* from pg_catalog.jsonb_to_record(%L) as r (%s)',
+                tenancy.isolation_quoted(relation), string_agg(format('%I', a.attname), ', ' order by a.attnum), overriding, row_data,
                 string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' order by a.attnum))
     from pg_attribute a
    where a.attrelid = relation and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' and row_data ? a.attname
 $function$;
-comment on function tenancy.isolation_insert_sql(regclass, jsonb) is 'internal: the statement that inserts a row given as JSON';
+comment on function tenancy.isolation_insert_sql(regclass, jsonb, text) is 'internal: the statement that inserts a row given as JSON';

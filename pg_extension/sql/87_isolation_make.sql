@@ -114,7 +114,7 @@ begin
     begin
       select t.value::jsonb into made
         from tenancy.try_as_owner(relation, tenant, user_id,
-               tenancy.isolation_insert_sql(relation, choice || given) ||
+               tenancy.isolation_insert_sql(relation, choice || given, 'overriding system value') ||
                ' returning pg_catalog.jsonb_build_object(''row'', pg_catalog.to_jsonb(t.*), ''table'', t.tableoid::bigint, ''ctid'', t.ctid)::text', true) t;
       if made is null then
         complaint := format('%s: a trigger or rule took the row away', name);

@@ -497,6 +497,8 @@ TENANCY_FUNCTION(tenancy_directory_changed)
 // (tenant text) → text: the tenant as the directory spells it, NULL when no membership names it.
 TENANCY_FUNCTION(tenancy_known_tenant)
 {
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
     const char *known = directory::tenant_with_members(text_to_cstring(PG_GETARG_TEXT_PP(0)));
     if (known == nullptr)
         PG_RETURN_NULL();
@@ -506,6 +508,8 @@ TENANCY_FUNCTION(tenancy_known_tenant)
 // (user_id text) → text: the user as the directory spells it, NULL when there is no such account.
 TENANCY_FUNCTION(tenancy_known_user)
 {
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
     const char *known = directory::account_by_id(text_to_cstring(PG_GETARG_TEXT_PP(0))).user_id;
     if (known == nullptr)
         PG_RETURN_NULL();
@@ -515,6 +519,8 @@ TENANCY_FUNCTION(tenancy_known_user)
 // (tenant text) → text[]: user_id of its members, NULL when it has none.
 TENANCY_FUNCTION(tenancy_members_of)
 {
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
     bool is_null;
     SPI_connect();
     directory::ask(&directory::Prepared::members, text_to_cstring(PG_GETARG_TEXT_PP(0)), nullptr);

@@ -108,10 +108,7 @@ void check_query(Query *query)
 {
     if (query->commandType != CMD_INSERT && query->commandType != CMD_MERGE && !query->hasModifyingCTE)
         return;
-    // A tenant's statement is in a restricted operation in one case only: isolation trials, which choose keys so that they
-    // draw on no sequence, and to try the policies without this help.
-    if (!settings::seal() || InLocalUserIdChange() || InSecurityRestrictedOperation() ||
-        !overrides_identity(reinterpret_cast<Node *>(query), nullptr))
+    if (!settings::seal() || InLocalUserIdChange() || !overrides_identity(reinterpret_cast<Node *>(query), nullptr))
         return;
     if (context::attached() || is_login_of_gateway())
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("tenants may not use OVERRIDING SYSTEM VALUE"),
