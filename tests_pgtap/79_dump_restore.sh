@@ -37,7 +37,7 @@ select concat_ws(' | ', 'index', pg_get_indexdef(i.indexrelid)) from tenancy.pro
 order by 1
 SQL
 )
-configuration="select concat_ws(' | ', 'directory', accounts, memberships) from tenancy.directory
+configuration="select concat_ws(' | ', 'directory', accounts, memberships, set_password_hash) from tenancy.directory
     union all select concat_ws(' | ', 'acceptance', rule, object, reason, accepted_by, accepted_at) from tenancy.acceptance order by 1"
 facts_of() { "$@" "${psql_quiet[@]}" -d "$copied" -c "$facts"; }
 configuration_of() { "$@" "${psql_quiet[@]}" -d "$copied" -c "$configuration"; }
@@ -45,19 +45,23 @@ here() { "$@"; }
 
 copied=$(original "${psql_quiet[@]}" -c 'select current_database()')
 
-# One finding accepted, so that there is an acceptance to carry; taken back at the end.
+# One finding accepted and a setter registered, so that there are both to carry; taken back at the end.
+original "${psql_quiet[@]}" -c "set role shop_owner" \
+    -c "create function shop.set_hash(bigint, text) returns void language sql set search_path = pg_catalog, pg_temp as 'update shop.account set password_hash = \$2 where id = \$1'" \
+    -c "select tenancy.use_directory('shop.accounts', 'shop.memberships', 'shop.set_hash(bigint, text)')" >/dev/null || give_up 'the setter could not be registered'
 original "${psql_quiet[@]}" -c "grant truncate on shop.reading to tenancy_user" \
     -c "select tenancy.accept('truncate_granted', c.object, 'kept for the copy') from tenancy.check(array['truncate_granted']::name[]) c" >/dev/null
 put_back() {
     original "${psql_quiet[@]}" -c "revoke truncate on shop.reading from tenancy_user" \
-        -c "select tenancy.withdraw(rule, object) from tenancy.acceptance" >/dev/null
+        -c "select tenancy.withdraw(rule, object) from tenancy.acceptance" \
+        -c "select tenancy.use_directory('shop.accounts', 'shop.memberships')" -c "drop function shop.set_hash(bigint, text)" >/dev/null
 }
 at_end put_back
 want_facts=$(facts_of original)
 want_configuration=$(configuration_of original)
 [[ $want_facts && $want_configuration ]] || give_up 'the original has nothing to compare with'
 like "$want_facts" 'policy \| shop\.patient \| tenancy_wall' 'the original is protected'
-like "$want_configuration" 'acceptance \| truncate_granted.*directory \| shop\.accounts' 'and has a directory and an acceptance'
+like "$want_configuration" 'acceptance \| truncate_granted.*directory \| shop\.accounts.*shop\.set_hash\(pg_catalog\.int8, pg_catalog\.text\)' 'and has a directory with a setter and an acceptance'
 
 # The copy answers people as the original does.
 works() { # SENTENCE
@@ -65,6 +69,7 @@ works() { # SENTENCE
     token=$(as_login shop_gateway quiet_psql -d "$copied" -c "select token from tenancy.login('ann', 'ann-secret')")
     is "$(as_login shop_gateway quiet_psql -d "$copied" -c begin -c "select from tenancy.attach('$token')" -c 'select count(*), min(tenant_id), max(tenant_id) from shop.patient')" \
         '5|1|1' "$1: ann signs in and sees her tenant's rows"
+    like "$(quiet_psql -d "$copied" -c "select password_hash from shop.account where user_name = 'ann'")" '^\$y\$' "$1: and her old hash is renewed"
     like "$(PGUSER=$owner quiet_psql -d "$copied" -c 'set role shop_owner' -c 'select count(*) from shop.patient')" 'ERROR:  42501.*no tenant context' "$1: without a context there are none"
     is "$(quiet_psql -d "$copied" -c "select line from tenancy.isolation_tests('shop') line where line !~ '^(ok|#|1\.\.)'")" '' "$1: the isolation tests pass"
 }

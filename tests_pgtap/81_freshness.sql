@@ -88,8 +88,8 @@ begin
 end
 $$;
 set role shop_owner;
-create function shop.store_hash(user_id bigint, hash text) returns void language sql as 'update shop.account set password_hash = hash where id = user_id';
-create function shop.forget_hash(user_id bigint, hash text) returns void language sql as 'update shop.account set password_hash = null where id = user_id';
+create function shop.store_hash(user_id bigint, hash text) returns void language sql set search_path = pg_catalog, pg_temp as 'update shop.account set password_hash = hash where id = user_id';
+create function shop.forget_hash(user_id bigint, hash text) returns void language sql set search_path = pg_catalog, pg_temp as 'update shop.account set password_hash = null where id = user_id';
 reset role;
 -- gil's hash is of a scheme that is never renewed at sign-in.
 create temporary table gil as select tests.token('gil') as current, tests.token('gil') as other, password_hash from shop.account where user_name = 'gil';

@@ -1,6 +1,6 @@
 -- Password hashes that are out of date become yescrypt at sign-in, through the function that the directory names.
 
-select plan(53);
+select plan(63);
 delete from tenancy.sign_in_attempt;
 select tests.open('owner', 'shop_owner');
 select tests.open('gateway', 'shop_gateway');
@@ -22,23 +22,23 @@ select is((select set_password_hash from tenancy.directory), 'shop.set_hash(pg_c
 select is(pg_temp.register(null), '00000', 'NULL registers none');
 select is((select set_password_hash from tenancy.directory), null::text, 'there is none then');
 select is(tests.sqlstate_of('owner', $$select tenancy.use_directory('shop.accounts', 'shop.memberships')$$), '00000', 'it may be left out');
-select pg_temp.owner_makes('create function shop.by_text(text, text) returns text language sql return null');
+select pg_temp.owner_makes('create function shop.by_text(text, text) returns text language sql set search_path = pg_catalog, pg_temp return null');
 select is(pg_temp.register('shop.by_text(text, text)'), '00000', 'user_id may be text');
 select is(pg_temp.register('shop.nothing(bigint, text)'), '42883', 'it must be there');
-select pg_temp.owner_makes('create function shop.one(text) returns text language sql return null');
+select pg_temp.owner_makes('create function shop.one(text) returns text language sql set search_path = pg_catalog, pg_temp return null');
 select is(pg_temp.register('shop.one(text)'), '42P17', 'and have two arguments');
-select pg_temp.owner_makes('create function shop.three(bigint, text, text default null) returns text language sql return null');
+select pg_temp.owner_makes('create function shop.three(bigint, text, text default null) returns text language sql set search_path = pg_catalog, pg_temp return null');
 select is(pg_temp.register('shop.three(bigint, text, text)'), '42P17', 'not three');
-select pg_temp.owner_makes('create function shop.uuids(uuid, text) returns text language sql return null');
+select pg_temp.owner_makes('create function shop.uuids(uuid, text) returns text language sql set search_path = pg_catalog, pg_temp return null');
 select is(pg_temp.register('shop.uuids(uuid, text)'), '42P17', 'of the right type');
-select pg_temp.owner_makes('create function shop.bytes(bigint, bytea) returns text language sql return null');
+select pg_temp.owner_makes('create function shop.bytes(bigint, bytea) returns text language sql set search_path = pg_catalog, pg_temp return null');
 select is(pg_temp.register('shop.bytes(bigint, bytea)'), '42P17', 'both of them');
-select pg_temp.owner_makes('create function shop.many(bigint, text) returns setof text language sql begin atomic select null::text; end');
+select pg_temp.owner_makes('create function shop.many(bigint, text) returns setof text language sql set search_path = pg_catalog, pg_temp begin atomic select null::text; end');
 select is(pg_temp.register('shop.many(bigint, text)'), '42P17', 'it returns no set');
 select pg_temp.owner_makes('create procedure shop.process(bigint, text) language sql begin atomic select 1; end');
 select is(pg_temp.register('shop.process(bigint, text)'), '42P17', 'it is no procedure');
 select is(pg_temp.register('pg_catalog.repeat(text, integer)'), '42P17', 'it is no function of the server');
-create function shop.foreign_setter(bigint, text) returns text language sql as 'select null::text';
+create function shop.foreign_setter(bigint, text) returns text language sql set search_path = pg_catalog, pg_temp as 'select null::text';
 select is(pg_temp.register('shop.foreign_setter(bigint, text)'), '42P17', 'nor one of somebody else''s');
 select throws_ok($$select tenancy.use_directory('shop.accounts', 'shop.memberships', 'shop.foreign_setter(bigint, text)')$$, '42P17', null, 'for superusers too');
 
@@ -77,7 +77,7 @@ update shop.account a set password_hash = b.password_hash from before b where b.
 create function pg_temp.with_setter(body text) returns text language plpgsql as
 $$
 begin
-  perform pg_temp.owner_makes(format('create or replace function shop.set_hash(user_id bigint, hash text) returns void language plpgsql as %L', body));
+  perform pg_temp.owner_makes(format('create or replace function shop.set_hash(user_id bigint, hash text) returns void language plpgsql set search_path = pg_catalog, pg_temp as %L', body));
   return pg_temp.login('bob');
 end
 $$;
@@ -91,18 +91,35 @@ select is(pg_temp.with_setter($$begin set search_path = shop; set timezone = 'Pa
 select is(array[tests.tell('gateway', 'show search_path'), tests.tell('gateway', 'show timezone')], array[tests.tell('a', 'show search_path'), tests.tell('a', 'show timezone')], 'leaves none changed');
 select matches(pg_temp.hash_of('bob'), '^\$y\$', 'and renews');
 
--- Who signs in gives the setter's names no other meaning, and its code has its owner's rights.
+-- Who signs in gives the names in a setter no other meaning: a temporary table of the client's stands under one of them.
 update shop.account a set password_hash = b.password_hash from before b where b.id = a.id;
-select pg_temp.owner_makes($f$create or replace function shop.set_hash(user_id bigint, hash text) returns void language plpgsql as
-  $$begin update account set password_hash = hash where id = user_id; end$$ $f$);
+create function pg_temp.with_path(clause text) returns text language plpgsql as
+$$
+begin
+  perform pg_temp.owner_makes('drop function shop.set_hash(bigint, text)');
+  perform pg_temp.owner_makes(format($f$create function shop.set_hash(user_id bigint, hash text) returns void language plpgsql %s as
+    'begin update shop.account set password_hash = hash where id = user_id; update account set password_hash = hash where id = user_id; end'$f$, clause));
+  return pg_temp.register('shop.set_hash(bigint, text)');
+end
+$$;
+select is(pg_temp.with_path(clause), code, format('a setter with "%s"', clause))
+  from (values ('', '42P17'), ('set search_path = shop', '42P17'), ('set search_path = pg_temp, shop', '42P17'), ('set search_path = shop, my_pg_temp', '42P17'),
+               ('set search_path = shop, "pg_temp "', '42P17'), ('set timezone = utc', '42P17'), ('set search_path = shop, pg_temp', '00000')) c (clause, code);
 select tests.tell('gateway', 'create temporary table account (id bigint, password_hash text)');
 select tests.tell('gateway', format('insert into account values (%s, null)', id)) from shop.account where user_name = 'bob';
 select tests.tell('gateway', 'grant all on account to public');
 select tests.tell('gateway', 'set search_path = pg_temp, shop');
-select is(pg_temp.login('bob'), '00000', 'a setter that names its table without a schema');
-select is(tests.tell('gateway', 'select password_hash from pg_temp.account where password_hash is not null'), null::text, 'does not write the hash into a table of the client''s');
+select is(pg_temp.login('bob'), '00000', 'a client with a table of the same name signs in');
+select is(tests.tell('gateway', 'select password_hash from pg_temp.account where password_hash is not null'), null::text, 'and the hash is not in that table');
+select matches(pg_temp.hash_of('bob'), '^\$y\$', 'but in the right one');
+-- The counter-measure taken away.
+update shop.account a set password_hash = b.password_hash from before b where b.id = a.id;
+select pg_temp.owner_makes('alter function shop.set_hash(bigint, text) reset search_path');
+select is(pg_temp.login('bob'), '00000', 'with a setter that does not pin its search_path');
+select matches(tests.tell('gateway', 'select password_hash from pg_temp.account where password_hash is not null'), '^\$y\$', 'it would be');
 select tests.tell('gateway', 'reset search_path');
 select tests.tell('gateway', 'drop table pg_temp.account');
+update shop.account a set password_hash = b.password_hash from before b where b.id = a.id;
 
 -- A password that was changed while its old one was being verified does not come back.
 select pg_temp.owner_makes($$create or replace function shop.set_hash(user_id bigint, hash text) returns void language sql set search_path = pg_catalog, pg_temp

@@ -2,7 +2,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <charconv>
+#include <thread>
 
 namespace gateway {
 
@@ -38,6 +40,8 @@ std::string check_name(const std::string &name) {
 }
 
 } // namespace
+
+unsigned default_sign_in_limit() { return std::clamp(std::thread::hardware_concurrency() / 2, 1u, 2u); }
 
 std::optional<Config> read_config(int argc, const char *const *argv, int &exit_code) {
     Config config;

@@ -8,6 +8,9 @@
 
 namespace gateway {
 
+// Two, and one where there are fewer than four processors: hashing leaves reads at least half of them.
+unsigned default_sign_in_limit();
+
 struct Config {
     std::string host = "127.0.0.1";
     std::uint16_t port = 8080;
@@ -19,7 +22,7 @@ struct Config {
     std::string demo_file;
     unsigned pool_size = 8;
     unsigned workers = 12;
-    unsigned sign_in_limit = 2;
+    unsigned sign_in_limit = default_sign_in_limit();
     bool secure_cookies = false;
     std::string log_level = "info";
     std::chrono::milliseconds statement_timeout{10'000};

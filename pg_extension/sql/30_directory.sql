@@ -45,6 +45,8 @@ comment on function tenancy.members_of(text) is 'internal: user_id of the tenant
 revoke execute on function tenancy.known_tenant(text), tenancy.known_user(text), tenancy.members_of(text) from public;
 
 -- The setter runs as the views' owner, so it must be this owner's. It takes user_id as the accounts view has it, or as text.
+-- It pins search_path with pg_temp last: otherwise whoever signs in could put a temporary table of their own, with triggers,
+-- under a name in its body, and so have the new hash, or code run as that owner.
 create function tenancy.setter_signature(accounts regclass, setter regprocedure) returns text
   language plpgsql stable parallel unsafe
   set search_path = pg_catalog, pg_temp
@@ -63,12 +65,13 @@ begin
     join pg_attribute a on a.attrelid = c.oid and a.attname = 'user_id' and not a.attisdropped
    where p.oid = setter_signature.setter and p.prokind = 'f' and not p.proretset and p.proowner = c.relowner
      and p.pronargs = 2 and p.proargtypes[0] in (a.atttypid, 'text'::regtype) and p.proargtypes[1] = 'text'::regtype
-     and p.proargtypes[0] in ('integer'::regtype, 'bigint'::regtype, 'uuid'::regtype, 'text'::regtype);
+     and p.proargtypes[0] in ('integer'::regtype, 'bigint'::regtype, 'uuid'::regtype, 'text'::regtype)
+     and exists (select from unnest(p.proconfig) setting where setting ~ '^search_path=.*(^|[=, ])"?pg_temp"?$');
   if not found then
     raise exception using
       errcode = 'invalid_object_definition',
       message = format('%s cannot store password hashes for this directory', setter),
-      hint = 'It must be a function (user_id, text) that belongs to the owner of the views; user_id is of the type in the accounts view, or text.';
+      hint = 'It must be a function (user_id, text) that belongs to the owner of the views; user_id is of the type in the accounts view, or text. It must pin search_path, with pg_temp last.';
   end if;
   return signature;
 end

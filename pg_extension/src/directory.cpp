@@ -354,14 +354,6 @@ bool function_belongs_to(Oid function, Oid owner)
     return belongs;
 }
 
-// The setter's body may name things without a schema; whoever signs in must not give these names another meaning. A
-// setter that pins a search_path of its own has that one.
-void pin_search_path()
-{
-    (void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-                             false);
-}
-
 // Between SPI_connect and SPI_finish, as the views' owner. The registration is a text, so what it names is looked at
 // again: the function may have gone, or have another owner now.
 const char *call_of_setter(const char *signature)
@@ -502,7 +494,6 @@ void set_password_hash(const char *user_id, const char *hash)
     if (!prepared.complete || prepared.outdated)
         load();
     const Reader owner = begin_reading(prepared.owner);
-    pin_search_path();
     Oid types[] = {TEXTOID, TEXTOID};
     Datum values[] = {CStringGetTextDatum(user_id), CStringGetTextDatum(hash)};
     const int code = SPI_execute_with_args(call_of_setter(setter), 2, types, values, nullptr, false, 0);

@@ -344,6 +344,11 @@ text *text_argument(FunctionCallInfo fcinfo, int number)
     return PG_ARGISNULL(number) ? cstring_to_text("") : PG_GETARG_TEXT_PP(number);
 }
 
+bool verifiable(core::password::Scheme scheme)
+{
+    return scheme != core::password::Scheme::unrecognized && scheme != core::password::Scheme::too_costly;
+}
+
 // The work is the same for a name that is there and one that is not: two questions to the directory and one
 // hashing, against the account's own hash or else against another one of the directory.
 directory::Account authenticate(const char *user_name, const text *password, const throttle::Attempt &attempt)
@@ -353,19 +358,24 @@ directory::Account authenticate(const char *user_name, const text *password, con
         "$y$j9T$......................$...........................................";
 
     const char *decoy = directory::decoy_hash();
+    if (decoy == nullptr || !verifiable(core::password::scheme_of(decoy)))
+        decoy = last_resort;
     const directory::Account account = directory::account_by_name(user_name);
-    const bool usable = account.password_hash != nullptr && !account.ambiguous;
-    const char *hash = usable ? account.password_hash : decoy != nullptr ? decoy : last_resort;
-
-    const core::password::Scheme scheme = core::password::scheme_of(hash);
-    if (usable && (scheme == core::password::Scheme::unrecognized || scheme == core::password::Scheme::too_costly))
-        ereport(LOG, (errmsg("sign-in refused: the stored password hash of user \"%s\" is %s", account.user_id,
-                             scheme == core::password::Scheme::too_costly ? "too costly to verify" : "of no known scheme"),
-                      errhint("Store a hash made by tenancy.hash_password().")));
     if (account.ambiguous)
         ereport(LOG, (errmsg("sign-in refused: a user name stands twice in the directory's accounts view"),
                       errhint("Make user names unique.")));
 
+    bool usable = account.password_hash != nullptr && !account.ambiguous;
+    if (usable) {
+        const core::password::Scheme scheme = core::password::scheme_of(account.password_hash);
+        usable = verifiable(scheme);
+        if (!usable)
+            ereport(LOG,
+                    (errmsg("sign-in refused: the stored password hash of user \"%s\" is %s", account.user_id,
+                            scheme == core::password::Scheme::too_costly ? "too costly to verify" : "of no known scheme"),
+                     errhint("Store a hash made by tenancy.hash_password().")));
+    }
+    const char *hash = usable ? account.password_hash : decoy;
     const bool matches = core::password::verify(
         std::string_view(VARDATA_ANY(password), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(password))), hash);
     if (!matches || !usable || account.disabled)
