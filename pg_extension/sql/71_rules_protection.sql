@@ -201,7 +201,8 @@ create function tenancy.rule_tenant_column_nullable() returns setof tenancy.find
 as $function$
   select p.relation::text,
          format('a row of %s without a tenant is nobody''s: no tenant sees it, its keys are taken, and a policy or view that is lenient with NULL shows it to all', p.relation),
-         format('alter table %s alter column %I set not null', p.relation, p.tenant_column)
+         -- Not ALTER TABLE: for that, functions in the owner's constraints run as whoever mends.
+         tenancy.protect_again(p.relation, p.tenant_column, p.owner_column)
     from tenancy.protection p
     join pg_attribute a on a.attrelid = p.relation and a.attnum = p.tenant_attnum
    where p.kind = 'tenant' and not a.attnotnull and not p.shared and not p.is_child
