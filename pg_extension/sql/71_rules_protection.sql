@@ -248,8 +248,9 @@ as $function$
   with present as materialized (
     select p.polrelid, p.polname, p.polcmd, p.polpermissive, p.polroles,
            pg_get_expr(p.polqual, p.polrelid) as readable, pg_get_expr(p.polwithcheck, p.polrelid) as writable,
-           nullif(split_part(split_part(p.polqual::text, ':varattno ', 2), ' ', 1), '')::int2 as first_attnum,
-           nullif(split_part(split_part(p.polqual::text, ':varattno ', 3), ' ', 1), '')::int2 as second_attnum
+           -- Digits alone: a name in the tree may be ":varattno", too.
+           substring(split_part(p.polqual::text, ':varattno ', 2), '^\d+')::int2 as first_attnum,
+           substring(split_part(p.polqual::text, ':varattno ', 3), '^\d+')::int2 as second_attnum
       from pg_policy p
      where p.polname = any (tenancy.our_policies())
   ), reader (type, tenant, account) as (
