@@ -21,19 +21,15 @@ namespace tenancy {
 
 namespace {
 
-// A copy, taken from the catalog's cache.
-FormData_pg_class catalog_row(Oid table)
+bool has_row_security(Oid table)
 {
     HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
     if (!HeapTupleIsValid(tuple))
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table does not exist")));
-    const FormData_pg_class row = *reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
+    const bool enabled = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relrowsecurity;
     ReleaseSysCache(tuple);
-    return row;
+    return enabled;
 }
-
-Oid owner_of(Oid table) { return catalog_row(table).relowner; }
-bool has_row_security(Oid table) { return catalog_row(table).relrowsecurity; }
 
 enum class Standing { owner, database_owner, operator_ };
 
