@@ -1,7 +1,7 @@
 -- A superuser protects the table of somebody who would like to be one: nothing of what the owner wrote runs as the
 -- superuser. Each trap is shown to work where the superuser runs the same statement by hand.
 
-select plan(26);
+select plan(27);
 select tests.open('owner', 'shop_owner');
 select tests.tell('owner', 'create schema trap');
 create function pg_temp.make(definition text) returns text language sql as $$ select tests.tell('owner', definition) $$;
@@ -141,6 +141,13 @@ select lives_ok($$select tenancy.run_as_owner('trap.child', 'select set_config('
 select isnt(current_setting('work_mem'), '77MB', 'is gone with it');
 select is(tests.sqlstate_of('owner', $$select tenancy.run_as_owner('pg_catalog.pg_class', 'select 1::bigint')$$), '42501', 'nobody runs a statement as an owner whose rights he has not');
 select is(tenancy.run_as_owner('trap.child', $$select 'text'$$), null, 'an answer of another type is no answer');
+
+-- Who owns something (a temporary table, made before) would have it run what the seal refuses.
+select tests.open('tenant', 'shop_gateway');
+select tests.tell('tenant', 'set role tenancy_user');
+select tests.tell('tenant', 'create temporary table mine (id int)');
+select is(tests.sqlstate_as('tenant', 'ann', $$select tenancy.run_as_owner('mine', 'lock table shop.patient in row share mode')$$), '25001', 'no tenant goes around the seal by it');
+select tests.close('tenant');
 
 set client_min_messages = warning;
 drop schema trap cascade;

@@ -3,6 +3,7 @@
 // would not do, because such code can RESET ROLE. An ERROR may jump out of here: only plain values are alive, and the
 // (sub)transaction's abort puts role and settings back.
 
+#include "context.hpp"
 #include "guard.hpp"
 #include "identity_switch.hpp"
 
@@ -11,6 +12,7 @@ TENANCY_FUNCTION(tenancy_run_as_owner)
 {
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
         PG_RETURN_NULL();
+    tenancy::context::require_detached(); // the seal lets through what runs as somebody else
     const Oid owner = tenancy::owner_of(PG_GETARG_OID(0));
     const char *statement = text_to_cstring(PG_GETARG_TEXT_PP(1));
     if (!has_privs_of_role(GetUserId(), owner))
