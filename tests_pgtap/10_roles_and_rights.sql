@@ -25,8 +25,9 @@ select set_eq(
   $$values ('tenant_id'), ('tenant_bigint'), ('tenant_uuid'), ('user_id'), ('user_bigint'), ('user_uuid'),
            ('bypassing'), ('session_id'), ('actor'), ('role'), ('has_role'), ('whoami'), ('current_sign_in'),
            ('why'), ('why_write'), ('key_condition'), ('look_statement'), ('look_past_policies'), ('refusing_policies'), ('policy_reasons'),
-           ('missing_grants'), ('why_situation'), ('whose_row'), ('plain_defaults'),
-           ('guard_mode'), ('own_work'), ('guard_findings')$$, -- the guard asks as whoever runs DDL
+           ('missing_grants'), ('why_situation'), ('runs_owner_code'), ('not_tried'), ('whose_row'), ('plain_defaults'),
+           ('guard_mode'), ('own_work'), ('guard_findings'), -- the guard asks as whoever runs DDL
+           ('run_as_owner')$$, -- it asks for the owner's rights itself
   'everybody may call the readers, whoami and why with what it consists of, and no other function');
 
 select set_eq(

@@ -1,7 +1,7 @@
 -- A superuser protects the table of somebody who would like to be one: nothing of what the owner wrote runs as the
 -- superuser. Each trap is shown to work where the superuser runs the same statement by hand.
 
-select plan(20);
+select plan(27);
 select tests.open('owner', 'shop_owner');
 select tests.tell('owner', 'create schema trap');
 create function pg_temp.make(definition text) returns text language sql as $$ select tests.tell('owner', definition) $$;
@@ -65,6 +65,39 @@ end
 $$;
 select pg_temp.story(what, statement) from call;
 
+-- The guard's mends, in a statement that runs nothing of the owner's by itself.
+begin;
+set local tenancy.guard = protect;
+set local client_min_messages = warning;
+alter table trap.child set (fillfactor = 90);
+select is(pg_temp.caught(), 0::bigint, 'the guard mends a table and runs nothing of the owner''s as the superuser');
+select is((select count(*) from tenancy.protected p where p.table_name = 'trap.child'::regclass), 1::bigint, 'and it is protected');
+rollback;
+
+-- What tenancy.check() prints, run as it stands.
+begin;
+select count(*) from tenancy.protect_all('trap');
+alter table trap.child alter tenant_id drop not null;
+create function pg_temp.mend(rule name, object text) returns setof text language plpgsql as
+$$
+declare
+  f record;
+begin
+  for f in select c.* from tenancy.check(array[mend.rule]) c where c.object ~ mend.object loop
+    delete from trap.caught;
+    execute f.mend;
+    return next is((select count(*) from trap.caught where who = current_user), 0::bigint, format('the mend of %s at %s runs nothing of the owner''s', mend.rule, f.object));
+  end loop;
+end
+$$;
+select pg_temp.mend('tenant_column_nullable', 'trap');
+savepoint before;
+select pg_temp.mend('foreign_key_without_tenant', 'trap');
+select is((select count(*) from tests.findings('foreign_key_without_tenant') f where f.object ~ 'trap'), 0::bigint, 'and mends it');
+rollback to before;
+select pg_temp.mend('unique_without_tenant', 'parent_pkey');
+rollback;
+
 -- Where it fails, too.
 insert into trap.child values (2, null, 1, 'another');
 delete from trap.caught;
@@ -108,6 +141,13 @@ select lives_ok($$select tenancy.run_as_owner('trap.child', 'select set_config('
 select isnt(current_setting('work_mem'), '77MB', 'is gone with it');
 select is(tests.sqlstate_of('owner', $$select tenancy.run_as_owner('pg_catalog.pg_class', 'select 1::bigint')$$), '42501', 'nobody runs a statement as an owner whose rights he has not');
 select is(tenancy.run_as_owner('trap.child', $$select 'text'$$), null, 'an answer of another type is no answer');
+
+-- Who owns something (a temporary table, made before) would have it run what the seal refuses.
+select tests.open('tenant', 'shop_gateway');
+select tests.tell('tenant', 'set role tenancy_user');
+select tests.tell('tenant', 'create temporary table mine (id int)');
+select is(tests.sqlstate_as('tenant', 'ann', $$select tenancy.run_as_owner('mine', 'lock table shop.patient in row share mode')$$), '25001', 'no tenant goes around the seal by it');
+select tests.close('tenant');
 
 set client_min_messages = warning;
 drop schema trap cascade;

@@ -1,7 +1,7 @@
 -- tenancy.check(), accept() and withdraw(): their own behaviour; the rules have files of their own (61 and on).
 
 begin;
-select plan(14);
+select plan(18);
 
 select is((select array_agg(r.name order by r.name) from tenancy.rule r),
           (select array_agg(substring(p.proname from 6)::name order by substring(p.proname from 6)::name) from pg_proc p where p.pronamespace = 'tenancy'::regnamespace and p.proname like 'rule\_%'),
@@ -23,6 +23,14 @@ select throws_ok(format('select tenancy.accept(''rls_not_forced'', ''shop.patien
 select throws_ok($$select tenancy.accept('no_such_rule', 'shop.patient', 'a test')$$, '22023', null, 'a rule that is not there is refused');
 select throws_ok($$select tenancy.accept('rls_not_forced', 'shop.nothing', 'a test')$$, 'P0002', null, 'and what the rule does not find');
 select throws_ok($$select * from tenancy.check(array['no_such_rule']::name[])$$, '22023', null, 'check refuses a rule that is not there');
+
+-- A rule that fails is told of, and stops no other.
+create or replace function tenancy.rule_rls_not_forced() returns setof tenancy.finding language plpgsql stable as 'begin raise exception ''stumbled''; end';
+select results_eq($$select c.severity, c.object, c.gain from tenancy.check(array['rls_not_forced']::name[]) c$$,
+                  $$values ('critical', 'rule rls_not_forced', 'nobody knows: the rule could not look (stumbled)')$$, 'a rule that fails is a finding');
+select cmp_ok((select count(distinct c.rule) from tenancy.check() c), '>', 1::bigint, 'and the others find what they find');
+select lives_ok($$select tenancy.accept('rls_not_forced', 'rule rls_not_forced', 'a test')$$, 'it can be accepted as any other');
+select is((select c.accepted from tenancy.check(array['rls_not_forced']::name[]) c), 'a test', 'and stays listed');
 
 select * from finish();
 rollback;

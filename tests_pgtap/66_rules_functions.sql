@@ -5,7 +5,7 @@ select tests.attach_as('ann') as attach_ann \gset
 
 begin;
 set local client_min_messages = warning;
-select plan(113);
+select plan(121);
 
 select is_empty($$
   select c.rule, c.object from tenancy.check(array['definer_search_path_not_pinned', 'definer_owned_by_bypassing_role',
@@ -263,6 +263,48 @@ alter extension tenancy add event trigger "Watch DDL";
 select * from tests.rule_story('event_trigger_weak', 'event trigger "Watch DDL"', 'alter event trigger "Watch DDL" disable');
 select * from tests.rule_story('event_trigger_weak', 'event trigger "Watch DDL"', 'alter event trigger "Watch DDL" enable');
 select * from tests.rule_story('event_trigger_weak', 'event trigger "Watch DDL"', 'alter event trigger "Watch DDL" enable replica');
+
+-- ---------------------------------------------------------------- functions that other functions call for an attacker
+create schema tests_hidden;
+create function tests_hidden.reader(text, int) returns text language sql security definer set search_path = pg_catalog, pg_temp as 'select max(note) from shop.patient';
+create function pg_temp.reached(statement text) returns bigint language plpgsql as
+$$
+declare
+  n bigint;
+begin
+  execute statement;
+  select count(*) into n from tests.findings('definer_owned_by_bypassing_role', 'function tests_hidden.reader(text,integer)');
+  return n;
+end
+$$;
+select is(pg_temp.reached('select'), 0::bigint, 'definer_owned_by_bypassing_role: silent on a function that nobody can name');
+savepoint hidden;
+select is(pg_temp.reached('create aggregate shop.peek(int) (sfunc = tests_hidden.reader, stype = text)'), 1::bigint, 'it tells of one that an aggregate calls');
+rollback to hidden;
+select is(pg_temp.reached('create function shop.peek() returns text language sql begin atomic select tests_hidden.reader(null, 1); end'), 1::bigint,
+          'and of one that a body of SQL calls');
+rollback to hidden;
+
+-- ---------------------------------------------------------------- sources made to stop the check
+create function pg_temp.told(body text) returns bigint language plpgsql as
+$$
+declare
+  n bigint;
+begin
+  set local check_function_bodies = off;
+  execute format('create or replace function shop.made(a text) returns void language plpgsql as %L', body);
+  select count(*) into n from tests.findings('dynamic_sql_concatenation', 'function shop.made(text)') f;
+  return n;
+end
+$$;
+set local statement_timeout = '30s';
+select is(pg_temp.told($$begin execute format('%99999999999$s', a); end$$), 0::bigint, 'dynamic_sql_concatenation: a number that no argument has');
+select is(pg_temp.told('begin execute ' || repeat('a', 90000) || '; end'), 1::bigint, 'an expression that is too long to follow is told of');
+select is(pg_temp.told('begin execute ' || repeat('a', 200000) || '; end'), 1::bigint, 'a source that nobody reads is told of');
+select is(pg_temp.told('begin execute ' || repeat('format(''%s'',', 6000) || '1' || repeat(')', 6000) || '; end'), 1::bigint, 'so is one too deep');
+select is(pg_temp.told((select 'begin ' || string_agg(format('v%s := v%s || ''x''; ', n, n + 1), '') || 'execute v1; end' from generate_series(1, 3000) n)),
+          1::bigint, 'and a way through too many variables');
+set local statement_timeout = 0;
 
 select * from finish();
 rollback;

@@ -1,7 +1,7 @@
 -- The rules about roles and their rights: each shows its hole, is silent on what only looks like it, and mends it.
 
 begin;
-select plan(177);
+select plan(188);
 
 -- What hardening takes away is away here, so that each story begins with silence.
 select tenancy.harden(true) \g /dev/null
@@ -145,6 +145,16 @@ alter default privileges for role shop_owner grant execute on functions to tenan
 alter default privileges for role shop_owner grant usage on sequences to tenancy_user;
 alter default privileges for role shop_owner grant select on tables to shop_reporting;
 select is_empty($$select tests.findings('default_privileges')$$, 'default_privileges: functions, USAGE of sequences and other people''s tables are no finding');
+
+-- ---------------------------------------------------------------- the extension's own objects
+select * from tests.rule_story('extension_right_granted', 'table tenancy.session for public', 'grant select, update on tenancy.session to public');
+select * from tests.rule_story('extension_right_granted', 'table tenancy.session for tenancy_user', 'grant insert (user_id), update (user_id) on tenancy.session to tenancy_user');
+select * from tests.rule_story('extension_right_granted', 'routine tenancy.accept(name,text,text) for tenancy_user', 'grant execute on function tenancy.accept(name, text, text) to tenancy_user');
+grant select on tenancy.sessions to tenancy_user;
+grant execute on function tenancy.check(name[]) to shop_reporting;
+select is_empty($$select tests.findings('extension_right_granted')$$, 'extension_right_granted: what the extension gave, and other people''s rights, are no finding');
+grant update on tenancy.session to public;
+select is((select count(*) from tests.findings('extension_right_granted')), 1::bigint, 'extension_right_granted: one finding for each object and role');
 
 select * from finish();
 rollback;

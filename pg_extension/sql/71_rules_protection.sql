@@ -201,7 +201,8 @@ create function tenancy.rule_tenant_column_nullable() returns setof tenancy.find
 as $function$
   select p.relation::text,
          format('a row of %s without a tenant is nobody''s: no tenant sees it, its keys are taken, and a policy or view that is lenient with NULL shows it to all', p.relation),
-         format('alter table %s alter column %I set not null', p.relation, p.tenant_column)
+         -- Not ALTER TABLE: for that, functions in the owner's constraints run as whoever mends.
+         tenancy.protect_again(p.relation, p.tenant_column, p.owner_column)
     from tenancy.protection p
     join pg_attribute a on a.attrelid = p.relation and a.attnum = p.tenant_attnum
    where p.kind = 'tenant' and not a.attnotnull and not p.shared and not p.is_child
@@ -247,8 +248,9 @@ as $function$
   with present as materialized (
     select p.polrelid, p.polname, p.polcmd, p.polpermissive, p.polroles,
            pg_get_expr(p.polqual, p.polrelid) as readable, pg_get_expr(p.polwithcheck, p.polrelid) as writable,
-           nullif(split_part(split_part(p.polqual::text, ':varattno ', 2), ' ', 1), '')::int2 as first_attnum,
-           nullif(split_part(split_part(p.polqual::text, ':varattno ', 3), ' ', 1), '')::int2 as second_attnum
+           -- Digits alone: a name in the tree may be ":varattno", too.
+           substring(split_part(p.polqual::text, ':varattno ', 2), '^\d+')::int2 as first_attnum,
+           substring(split_part(p.polqual::text, ':varattno ', 3), '^\d+')::int2 as second_attnum
       from pg_policy p
      where p.polname = any (tenancy.our_policies())
   ), reader (type, tenant, account) as (

@@ -165,16 +165,37 @@ as $function$
 $function$;
 comment on function tenancy.open_foreign_keys() is 'internal: foreign keys between protected tables that do not hold the tenant, with the parts of their mend';
 
-create function tenancy.mend_of_foreign_key(child regclass, name name, obstacle text, unique_statement text, clause text, comment_statement text)
+-- A statement that checks old rows. The planner calls functions that stand in indexes and checks, of both tables: where there
+-- are such, they must not run as the superuser who mends.
+create function tenancy.on_old_rows(child regclass, parent regclass, statement text) returns text
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select case when exists (
+      select from (select 'pg_class'::regclass::oid as classid, i.indexrelid as objid from pg_index i
+                    where i.indrelid in (child, parent) and (i.indexprs is not null or i.indpred is not null)
+                   union all
+                   select 'pg_constraint'::regclass, k.oid from pg_constraint k where k.conrelid in (child, parent) and k.contype = 'c') part
+        join pg_depend d on d.classid = part.classid and d.objid = part.objid
+         and d.refclassid in ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass))
+    then format('select tenancy.run_on_rows(%1$L, array(select tenancy.with_children(%1$L) union select tenancy.with_children(%2$L)), %3$L)',
+                child, parent, statement)
+    else statement end
+$function$;
+comment on function tenancy.on_old_rows(regclass, regclass, text) is
+  'internal: a statement that checks old rows, to be run as the owner where it may run code of his';
+
+create function tenancy.mend_of_foreign_key(child regclass, parent regclass, name name, obstacle text, unique_statement text, clause text, comment_statement text)
   returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $function$
   select coalesce('-- ' || obstacle,
                   coalesce(unique_statement || '; ', '')
-                  || format('alter table %s drop constraint %I, %s', child, name, clause) || coalesce(comment_statement, ''))
+                  || tenancy.on_old_rows(child, parent, format('alter table %s drop constraint %I, %s', child, name, clause))
+                  || coalesce(comment_statement, ''))
 $function$;
-comment on function tenancy.mend_of_foreign_key(regclass, name, text, text, text, text) is 'internal: the mend of a foreign key, of its parts';
+comment on function tenancy.mend_of_foreign_key(regclass, regclass, name, text, text, text, text) is 'internal: the mend of a foreign key, of its parts';
 
 -- Unique keys without the tenant on tables that tenants write to, where somebody could choose or guess the values.
 create function tenancy.open_keys()
@@ -232,7 +253,8 @@ as $function$
                            where ic.oid = o.indexrelid and oc.opcdefault and oc.opcintype = o.tenant_type)
                         then 'create extension if not exists btree_gist; ' else '' end
                 || tenancy.index_led_by_tenant(o.indexrelid, o.tenant_column)
-                || coalesce((select string_agg(format('; alter table %s %s%s', f.child, f.clause, f.comment_statement), '' order by f.child::text, f.name)
+                || coalesce((select string_agg('; ' || tenancy.on_old_rows(f.child, f.parent, format('alter table %s %s', f.child, f.clause)) || coalesce(f.comment_statement, ''), ''
+                                          order by f.child::text, f.name)
                                from referring f where f.parent_index = o.indexrelid), '')
          end
     from open o
@@ -247,7 +269,7 @@ comment on function tenancy.open_keys() is 'internal: unique keys of protected t
 
 revoke execute on function
   tenancy.tenant_relations(), tenancy.exposed_grants(), tenancy.written_by_tenants(),
-  tenancy.index_led_by_tenant(oid, name), tenancy.open_foreign_keys(), tenancy.mend_of_foreign_key(regclass, name, text, text, text, text), tenancy.open_keys()
+  tenancy.index_led_by_tenant(oid, name), tenancy.open_foreign_keys(), tenancy.on_old_rows(regclass, regclass, text), tenancy.mend_of_foreign_key(regclass, regclass, name, text, text, text, text), tenancy.open_keys()
 from public;
 
 -- ---------------------------------------------------------------- foreign keys
@@ -259,7 +281,7 @@ as $function$
   select format('constraint %I on %s', f.name, f.child),
          format('a tenant''s row in %s can point at another tenant''s row in %s; the error when there is none tells which keys exist, and the other tenant can no longer delete its row',
                 f.child, f.parent),
-         tenancy.mend_of_foreign_key(f.child, f.name, f.obstacle, f.unique_statement, f.clause, f.comment_statement)
+         tenancy.mend_of_foreign_key(f.child, f.parent, f.name, f.obstacle, f.unique_statement, f.clause, f.comment_statement)
     from tenancy.open_foreign_keys() f
 $function$;
 
@@ -289,7 +311,7 @@ as $function$
   select format('constraint %I on %s', f.name, f.child),
          format('a tenant who deletes or changes its row in %s thereby %s the rows in %s that point at it, of whatever tenant: row security is not asked',
                 f.parent, case when 'c' in (f.on_delete, f.on_update) then 'deletes or changes' else 'changes' end, f.child),
-         tenancy.mend_of_foreign_key(f.child, f.name, f.obstacle, f.unique_statement, f.clause, f.comment_statement)
+         tenancy.mend_of_foreign_key(f.child, f.parent, f.name, f.obstacle, f.unique_statement, f.clause, f.comment_statement)
     from tenancy.open_foreign_keys() f
    where f.on_delete in ('c', 'n', 'd') or f.on_update in ('c', 'n', 'd')
 $function$;
@@ -365,7 +387,8 @@ as $function$
            when a.attidentity = 'd' then format('alter table %s alter column %I set generated always', k.relation, a.attname)
            else format('alter table %1$s alter column %2$I drop default', k.relation, a.attname)
                 || case when s.owned then format('; alter sequence %s owned by none', s.sequence) else '' end
-                || format('; alter table %1$s alter column %2$I set not null, alter column %2$I add generated always as identity', k.relation, a.attname)
+                || '; ' || tenancy.on_old_rows(k.relation, k.relation,
+                     format('alter table %1$s alter column %2$I set not null, alter column %2$I add generated always as identity', k.relation, a.attname))
                 || format('; select pg_catalog.setval(pg_catalog.pg_get_serial_sequence(%L, %L), pg_catalog.nextval(%L))', k.relation::text, a.attname, s.sequence::text)
                 || case when s.owned then format('; drop sequence %s', s.sequence) else '' end
          end

@@ -22,9 +22,12 @@ create view tenancy.callable_routine as
                       where d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.refobjid = p.oid
                         and d.classid in ('pg_catalog.pg_rewrite'::pg_catalog.regclass, 'pg_catalog.pg_policy'::pg_catalog.regclass,
                                           'pg_catalog.pg_attrdef'::pg_catalog.regclass, 'pg_catalog.pg_constraint'::pg_catalog.regclass,
-                                          'pg_catalog.pg_operator'::pg_catalog.regclass, 'pg_catalog.pg_cast'::pg_catalog.regclass)))
+                                          'pg_catalog.pg_operator'::pg_catalog.regclass, 'pg_catalog.pg_cast'::pg_catalog.regclass,
+                                          -- Aggregates and bodies of BEGIN ATOMIC; indexes and partition keys; WHEN of triggers.
+                                          'pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_class'::pg_catalog.regclass,
+                                          'pg_catalog.pg_trigger'::pg_catalog.regclass)))
    group by p.oid;
-comment on view tenancy.callable_routine is 'internal: functions and procedures that an attacker may execute and can name, or that views, policies, defaults, constraints, operators and casts call for him';
+comment on view tenancy.callable_routine is 'internal: functions and procedures that an attacker may execute and can name, or that other objects (views, policies, defaults, aggregates and the like) call for him';
 revoke all on tenancy.callable_routine from public;
 
 -- ---------------------------------------------------------------- SECURITY DEFINER
@@ -228,6 +231,9 @@ declare
   harmless constant text := '(?:pg_catalog\.)?(?:reg(?:class|type|proc|procedure|role|namespace|operator)|oid|int[248]?|integer|bigint|smallint'
                             '|(?:big|small)?serial|numeric|decimal|real|float[48]?|double\s+precision|bool|boolean|uuid|date|timestamp|timestamptz)';
   nested constant text := '\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)';
+  longest_source constant int := 100000;
+  longest_expression constant int := 4000; -- without the words of literals
+  most_steps constant int := 200;
   code text;
   body text;
   arguments text[];
@@ -239,8 +245,15 @@ declare
   found_format text[];
   parts text[];
   operands text[];
+  steps int := 0;
 begin
-  select tenancy.source_without_literals(p.prosrc), p.prosrc into code, body from pg_proc p where p.oid = routine;
+  select p.prosrc into body from pg_proc p where p.oid = routine;
+  -- Nobody can tell, of a source this long or one that leads through more steps: one made for it would keep the check
+  -- busy for hours.
+  if octet_length(body) > longest_source then
+    return true;
+  end if;
+  code := tenancy.source_without_literals(body);
   -- Arguments by name and number, those whose type is harmless apart.
   select coalesce(array_agg(n.spelled) filter (where not a.is_safe), '{}'), coalesce(array_agg(n.spelled) filter (where a.is_safe), '{}')
     into arguments, safe
@@ -258,23 +271,31 @@ begin
   code := regexp_replace(code, '\mtg_\w+\M(?:\[[^]]*\])?', '''''', 'gi');
 
   -- Up to the word that ends an expression: words of literals are gone.
-  select coalesce(array_agg(regexp_replace(m[1], '\m(using|into|loop)\M.*$', '', 'i')), '{}') into expressions
+  select coalesce(array_agg(distinct regexp_replace(m[1], '\m(using|into|loop)\M.*$', '', 'i')), '{}') into expressions
     from regexp_matches(code, '\mexecute\M([^;]*)', 'gi') m;
 
   while cardinality(expressions) > 0 loop
     expression := lower(expressions[1]);
     expressions := expressions[2:];
+    steps := steps + 1;
+    if steps > most_steps or length(expression) > longest_expression then
+      return true;
+    end if;
     -- format(), the innermost first: each %s needs something harmless.
     loop
       found_format := regexp_match(expression, '^.*(\m(?:pg_catalog\.)?format\s*\(((?:[^()]|' || nested || ')*)\))');
       exit when found_format is null;
+      steps := steps + 1;
+      if steps > most_steps then
+        return true;
+      end if;
       parts := array(select btrim(m[1], E' \t\r\n') from regexp_matches(found_format[2], '((?:[^(),]|' || nested || ')+)', 'g') m);
       if btrim(regexp_replace(parts[1], '''[^'']*''|\|\|', '', 'g'), E' \t\r\n') <> '' then
         return true;
       end if;
       expressions := expressions
         || array(select '''''||' || coalesce(parts[coalesce(rtrim(m[1], '$')::int, n::int) + 1], '')
-                   from regexp_matches(parts[1], '%(\d+\$)?(s|i|l)', 'g') with ordinality as f (m, n)
+                   from regexp_matches(parts[1], '%(\d{1,4}\$)?(s|i|l)', 'g') with ordinality as f (m, n)
                   where m[2] = 's');
       expression := replace(expression, found_format[1], '''''');
     end loop;
@@ -294,7 +315,7 @@ begin
       if operand = any (arguments) then
         return true;
       end if;
-      if operand ~ '^\w+$' and code ~* ('\m' || operand || '\M\s*(?:\w[\w(). ]*)?(?::=|\mdefault\M)|\m' || operand || '\M\s*=|\minto\s+(?:strict\s+)?' || operand || '\M') then
+      if operand ~ '^\w{1,63}$' and code ~* ('\m' || operand || '\M\s*(?:\w[\w(). ]*)?(?::=|\mdefault\M)|\m' || operand || '\M\s*=|\minto\s+(?:strict\s+)?' || operand || '\M') then
         seen := seen || operand;
         expressions := expressions
           || array(select m[1] from regexp_matches(code, '\m' || operand || '\M(?:\s+\w[\w(). ]*)?\s*(?::=|=|\mdefault\M)([^;]*)', 'gi') m)

@@ -383,3 +383,38 @@ as $function$
      and (a.defaclobjtype = 'r' or a.defaclobjtype = 'S' and g.privilege_type = 'UPDATE' or a.defaclobjtype = 'n' and g.privilege_type = 'CREATE')
    group by a.defaclrole, k.place, e.name, k.objects
 $function$;
+
+-- Against what the extension gave when it was made, which the server keeps.
+select tenancy.define_rule('extension_right_granted', 'critical', 'a right to an object of this extension that it does not give by itself');
+create function tenancy.rule_extension_right_granted() returns setof tenancy.finding
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+  with member as materialized (
+    select d.classid, d.objid
+      from pg_depend d join pg_extension x on x.oid = d.refobjid and x.extname = 'tenancy'
+     where d.refclassid = 'pg_extension'::regclass and d.deptype = 'e'
+  ), object (classid, oid, attnum, spoken, column_name, owner, acl, given) as (
+    select m.classid, c.oid, 0, format('%s %s', case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass), null::name, c.relowner,
+           c.relacl, acldefault(case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner)
+      from member m join pg_class c on m.classid = 'pg_class'::regclass and c.oid = m.objid
+    union all
+    select m.classid, c.oid, a.attnum, format('table %s', c.oid::regclass), a.attname, c.relowner, a.attacl, null
+      from member m join pg_class c on m.classid = 'pg_class'::regclass and c.oid = m.objid
+      join pg_attribute a on a.attrelid = c.oid and a.attacl is not null
+    union all
+    select m.classid, p.oid, 0, format('routine %s', p.oid::regprocedure), null, p.proowner, p.proacl, acldefault('f', p.proowner)
+      from member m join pg_proc p on m.classid = 'pg_proc'::regclass and p.oid = m.objid
+  )
+  select format('%s for %s', o.spoken, e.name),
+         format('%s gets at what holds the context, the sessions or the protection together: who writes a session is signed in as anybody', e.name),
+         string_agg(tenancy.revoke_statement(lower(g.privilege_type) || coalesce(' (' || quote_ident(o.column_name) || ')', ''), o.spoken, e.name, g.grantor, o.owner), '; '
+                    order by o.attnum, g.privilege_type)
+    from object o
+   cross join lateral aclexplode(o.acl) g
+    join tenancy.exposed_grantee e on e.oid = g.grantee
+    left join pg_init_privs i on i.classoid = o.classid and i.objoid = o.oid and i.objsubid = o.attnum
+   where g.grantee <> o.owner
+     and not exists (select from aclexplode(coalesce(i.initprivs, o.given)) b where b.grantee = g.grantee and b.privilege_type = g.privilege_type)
+   group by o.spoken, e.name
+$function$;

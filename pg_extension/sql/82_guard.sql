@@ -105,7 +105,10 @@ declare
 begin
   for relation in select r from tenancy.with_children(root) r loop
     perform tenancy.require_protectable(relation, options);
-    plan := plan || array(select m.statement from tenancy.missing_protection(relation, options, is_child or relation <> root) m);
+    -- NOT NULL is the one statement for which the planner calls functions in the owner's constraints: as the owner.
+    plan := plan || array(
+      select case m.step when 'not null' then format('select tenancy.run_as_owner(%s, %L)', relation::oid, m.statement) else m.statement end
+        from tenancy.missing_protection(relation, options, is_child or relation <> root) m);
     if not exists (select from pg_policy p where p.polrelid = relation and p.polname in ('tenancy_tenant', 'tenancy_reference')) then
       plan := plan || tenancy.note_statement(relation,
         case options ->> 'kind' when 'reference' then 'tenancy_reference' else 'tenancy_tenant' end,
@@ -465,7 +468,8 @@ revoke execute on function
   tenancy.guard_rights(regclass[]), tenancy.guard_owner(regclass), tenancy.guard_findings(text, text, text), tenancy.guard_event()
 from public;
 -- The event trigger runs as anybody who runs DDL.
-grant execute on function tenancy.guard_mode(), tenancy.own_work(), tenancy.guard_findings(text, text, text) to public;
+-- run_as_owner() asks for the owner's rights itself.
+grant execute on function tenancy.guard_mode(), tenancy.own_work(), tenancy.guard_findings(text, text, text), tenancy.run_as_owner(regclass, text) to public;
 
 create event trigger tenancy_guard on ddl_command_end execute function tenancy.guard_event();
 create event trigger tenancy_guard_drop on sql_drop execute function tenancy.guard_event();

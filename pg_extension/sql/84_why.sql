@@ -139,6 +139,35 @@ $function$;
 comment on function tenancy.refusing_policies(regclass, text, jsonb, boolean) is
   'internal: the policies that refuse a row to the caller, by USING or, when checking, by WITH CHECK';
 
+-- What a table's owner can hang on the evaluation of its policies: functions and operators that they call, other relations
+-- that they read, domains and casts of the columns' types. It would run with the rights of whoever asks.
+create function tenancy.runs_owner_code(table_name regclass) returns boolean
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select exists (
+    select from pg_policy p join pg_depend d on d.classid = 'pg_policy'::regclass and d.objid = p.oid
+     where p.polrelid = table_name
+       and not (d.refclassid = 'pg_class'::regclass and d.refobjid = table_name)
+       and not (d.refclassid = 'pg_proc'::regclass
+                and d.refobjid in (select f.oid from pg_proc f where f.pronamespace = 'tenancy'::regnamespace)))
+  or exists (
+    select from pg_attribute a join pg_type t on t.oid = a.atttypid
+     where a.attrelid = table_name and a.attnum > 0 and not a.attisdropped and t.oid >= 16384
+       and not (t.typtype = 'e' and not exists (select from pg_cast c where c.castsource = t.oid or c.casttarget = t.oid)))
+$function$;
+comment on function tenancy.runs_owner_code(regclass) is
+  'internal: whether evaluating a table''s policies on a row may run code that its owner wrote';
+
+create function tenancy.not_tried(table_name regclass) returns table (reason text, explanation text, hint text)
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select 'not_tried', format('The policies of %s were not tried: they or its columns run code of its owner, who would have your rights.', table_name),
+         'Ask as the owner of the table.'
+$function$;
+comment on function tenancy.not_tried(regclass) is 'internal: the answer where the policies would run code of the owner';
+
 create function tenancy.policy_reasons(table_name regclass, refusing jsonb)
   returns table (reason text, explanation text, hint text)
   language sql stable
@@ -212,7 +241,7 @@ comment on function tenancy.missing_grants(regclass, text, name[], name) is
 -- What a question about a table needs to know of it and of the asker.
 create function tenancy.why_situation(table_name regclass,
     out owner oid, out kind text, out tenant_column name, out owner_column name, out held boolean, out attached boolean, out bypass boolean,
-    out tenant text, out "user" text, out acting name, out not_held text, out reason text, out explanation text, out hint text)
+    out tenant text, out "user" text, out acting name, out not_held text, out restrained boolean, out reason text, out explanation text, out hint text)
   language plpgsql stable parallel unsafe
   set search_path = pg_catalog, pg_temp
 as $function$
@@ -241,6 +270,8 @@ begin
   tenant := nullif(current_setting('tenancy.tenant_id', true), '');
   attached := "user" is not null;
   held := row_security_active(table_name);
+  -- Tenants run the owner's code in every statement. Others who ask have more to lose.
+  restrained := (not attached or bypass) and not pg_has_role(current_user, relation.relowner, 'usage') and tenancy.runs_owner_code(table_name);
   if not held then
     select case when r.rolsuper then 'Policies do not hold superusers.'
                 when r.rolbypassrls then format('Policies do not hold role %I, which has BYPASSRLS.', current_user)
@@ -329,7 +360,7 @@ begin
     -- Operators do not query a table of others: its owner's code would run with their rights. The look has asked the
     -- policies, restricted.
     seen := granted and coalesce(facts -> 'refusing' = '[]', false);
-  elsif granted and refusal is null then
+  elsif granted and refusal is null and not situation.restrained then
     begin
       execute format('select true from %s t where %s limit 1', table_name, condition) into seen using key;
       seen := coalesce(seen, false);
@@ -351,6 +382,8 @@ begin
       return query select situation.reason, situation.explanation, situation.hint;
     elsif refusal is not null then
       return query select 'policy_error', format('Looking at it was refused: %s.', refusal), nullif(refusal_hint, '');
+    elsif facts -> 'refusing' = 'null' then
+      return query select * from tenancy.not_tried(table_name);
     elsif facts is not null then
       return query select * from tenancy.policy_reasons(table_name, facts -> 'refusing');
     elsif not answered then
@@ -424,14 +457,14 @@ comment on function tenancy.why(regclass, bigint) is
 
 revoke execute on function
   tenancy.key_condition(regclass, jsonb), tenancy.look_statement(regclass, jsonb, boolean), tenancy.look_past_policies(regclass, jsonb, boolean),
-  tenancy.refusing_policies(regclass, text, jsonb, boolean), tenancy.policy_reasons(regclass, jsonb),
+  tenancy.refusing_policies(regclass, text, jsonb, boolean), tenancy.runs_owner_code(regclass), tenancy.not_tried(regclass), tenancy.policy_reasons(regclass, jsonb),
   tenancy.missing_grants(regclass, text, name[], name), tenancy.why_situation(regclass), tenancy.whose_row(jsonb),
   tenancy.why(regclass, jsonb), tenancy.why(regclass, text[]), tenancy.why(regclass, bigint)
 from public;
 -- Everybody may ask: with his own rights, or refused by look_past_policies() itself. The internal ones hold no rights.
 grant execute on function
   tenancy.key_condition(regclass, jsonb), tenancy.look_statement(regclass, jsonb, boolean), tenancy.look_past_policies(regclass, jsonb, boolean),
-  tenancy.refusing_policies(regclass, text, jsonb, boolean), tenancy.policy_reasons(regclass, jsonb),
+  tenancy.refusing_policies(regclass, text, jsonb, boolean), tenancy.runs_owner_code(regclass), tenancy.not_tried(regclass), tenancy.policy_reasons(regclass, jsonb),
   tenancy.missing_grants(regclass, text, name[], name), tenancy.why_situation(regclass), tenancy.whose_row(jsonb),
   tenancy.why(regclass, jsonb), tenancy.why(regclass, text[]), tenancy.why(regclass, bigint)
 to public;

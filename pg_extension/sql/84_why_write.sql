@@ -107,6 +107,11 @@ begin
     return;
   end if;
 
+  if situation.held and situation.restrained then
+    return query select * from tenancy.not_tried(table_name);
+    return;
+  end if;
+
   -- Whose the new row is. The values are the caller's own; a superuser's row is not made of them, for a check in a type of
   -- the table's owner could run.
   for wanted in

@@ -3,29 +3,17 @@
 // would not do, because such code can RESET ROLE. An ERROR may jump out of here: only plain values are alive, and the
 // (sub)transaction's abort puts role and settings back.
 
+#include "context.hpp"
 #include "guard.hpp"
 #include "identity_switch.hpp"
-
-namespace {
-
-Oid owner_of(Oid relation)
-{
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-    if (!HeapTupleIsValid(tuple))
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table does not exist")));
-    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    ReleaseSysCache(tuple);
-    return owner;
-}
-
-} // namespace
 
 // (table, statement) → the first column of its answer, NULL unless that is a bigint
 TENANCY_FUNCTION(tenancy_run_as_owner)
 {
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
         PG_RETURN_NULL();
-    const Oid owner = owner_of(PG_GETARG_OID(0));
+    tenancy::context::require_detached(); // the seal lets through what runs as somebody else
+    const Oid owner = tenancy::owner_of(PG_GETARG_OID(0));
     const char *statement = text_to_cstring(PG_GETARG_TEXT_PP(1));
     if (!has_privs_of_role(GetUserId(), owner))
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

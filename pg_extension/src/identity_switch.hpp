@@ -20,6 +20,16 @@ inline Caller become(Oid role, int extra_flags)
     return caller;
 }
 
+inline Oid owner_of(Oid relation)
+{
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+    if (!HeapTupleIsValid(tuple))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table does not exist")));
+    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    return owner;
+}
+
 inline void become_again(const Caller &caller) { SetUserIdAndSecContext(caller.user, caller.security_context); }
 
 } // namespace tenancy

@@ -9,6 +9,7 @@
 
 #include "context.hpp"
 #include "guard.hpp"
+#include "identity_switch.hpp"
 #include "lent_context.hpp"
 #include "settings.hpp"
 
@@ -116,11 +117,7 @@ TENANCY_FUNCTION(tenancy_try_as_owner)
     if (PG_ARGISNULL(0))
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a trial needs a table")));
     const Oid relation = PG_GETARG_OID(0);
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-    if (!HeapTupleIsValid(tuple))
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table does not exist")));
-    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    ReleaseSysCache(tuple);
+    const Oid owner = owner_of(relation);
     if (!has_privs_of_role(GetUserId(), owner))
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("must be owner of table %s", get_rel_name(relation)),
                         errhint("Call tenancy.isolation_tests() as a superuser or as a member of %s.",

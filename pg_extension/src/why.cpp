@@ -21,19 +21,15 @@ namespace tenancy {
 
 namespace {
 
-// A copy, taken from the catalog's cache.
-FormData_pg_class catalog_row(Oid table)
+bool has_row_security(Oid table)
 {
     HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
     if (!HeapTupleIsValid(tuple))
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table does not exist")));
-    const FormData_pg_class row = *reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
+    const bool enabled = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relrowsecurity;
     ReleaseSysCache(tuple);
-    return row;
+    return enabled;
 }
-
-Oid owner_of(Oid table) { return catalog_row(table).relowner; }
-bool has_row_security(Oid table) { return catalog_row(table).relrowsecurity; }
 
 enum class Standing { owner, database_owner, operator_ };
 
@@ -138,13 +134,15 @@ TENANCY_FUNCTION(tenancy_look_past_policies)
         facts = cell(1);
         // Policies hold the caller, so their code runs as the caller; restricted, it cannot become the login behind.
         // They hold no superuser, and none runs their code.
+        // Who is not the owner would lend his rights to the owner's code: where there is any, 'refusing' is null.
         if (PG_GETARG_BOOL(2) && !superuser()) {
-            Oid row_types[] = {REGCLASSOID, JSONBOID, SPI_gettypeid(SPI_tuptable->tupdesc, 2)};
-            Datum row_values[] = {PG_GETARG_DATUM(0), facts, cell(2)};
+            Oid row_types[] = {REGCLASSOID, JSONBOID, SPI_gettypeid(SPI_tuptable->tupdesc, 2), BOOLOID};
+            Datum row_values[] = {PG_GETARG_DATUM(0), facts, cell(2), BoolGetDatum(table.standing == Standing::owner)};
             ask_as(GetUserId(), SECURITY_RESTRICTED_OPERATION,
                    "select $2 operator(pg_catalog.||) pg_catalog.jsonb_build_object('refusing', "
-                   "tenancy.refusing_policies($1, 'select', pg_catalog.to_jsonb($3), false))",
-                   3, row_types, row_values);
+                   "case when $4 or not tenancy.runs_owner_code($1) then "
+                   "tenancy.refusing_policies($1, 'select', pg_catalog.to_jsonb($3), false) end)",
+                   4, row_types, row_values);
             facts = cell(1);
         }
         facts = SPI_datumTransfer(facts, false, -1);
