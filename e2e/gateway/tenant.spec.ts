@@ -81,7 +81,6 @@ test('a switch hands the new cookie to the browser, and the old one is worth not
   const chosen = await ask('POST', '/api/auth/tenant', { token: before, body: { tenantId: '1' } })
   const after = renewed(chosen, before)
   expect(chosen.text, 'the token is for the cookie alone').not.toContain(after)
-  test.skip(after === before, 'this database does not renew the token')
   const attributes = chosen.headers['set-cookie']![0]!.split('; ').slice(1)
   expect(attributes).toEqual(['Path=/', 'HttpOnly', 'SameSite=Lax', expect.stringMatching(/^Max-Age=[1-9]\d*$/)])
   for (const [method, path, body] of [
