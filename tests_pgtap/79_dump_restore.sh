@@ -30,7 +30,7 @@ select concat_ws(' | ', 'table', p.relation, c.relrowsecurity, c.relforcerowsecu
   from tenancy.protection p join pg_class c on c.oid = p.relation, aclexplode(c.relacl) g
 union all
 select concat_ws(' | ', 'column', a.attrelid::regclass, a.attname, a.attnotnull, pg_get_expr(d.adbin, d.adrelid))
-  from tenancy.protection p join pg_attribute a on a.attrelid = p.relation and a.attnum > 0
+  from tenancy.protection p join pg_attribute a on a.attrelid = p.relation and a.attnum > 0 and not a.attisdropped
   left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
 union all
 select concat_ws(' | ', 'index', pg_get_indexdef(i.indexrelid)) from tenancy.protection p join pg_index i on i.indrelid = p.relation
