@@ -42,7 +42,8 @@ Usage: ./setup.sh COMMAND
   reset   load the demo database afresh
   psql    open psql on the demo as its owner; further arguments go to psql
   env     print shell exports for other tools:  eval "$(./setup.sh env)"
-  test    run every test on a throw-away cluster; also while the demo is up
+  test    run every test on a throw-away cluster; also while the demo is up. test SUITE runs one,
+          test pgtap FILE… and test e2e FILE… some files of it
 
 With the word many after them, up serves a second demo beside the first, of users with many
 tenants, and reset, psql and env work on that one.
@@ -51,6 +52,9 @@ Settings, as environment variables of `up`:
   TENANCY_PORT       port of the page and the API (else the first free one from 8080)
   TENANCY_MANY_PORT  the same for the second demo
   TENANCY_PG_PORT    port of the private PostgreSQL (else the first free one from 54320)
+
+and of all commands:
+  TENANCY_PG_BIN     the programs of another PostgreSQL than Debian's, which gets the extension
 TEXT
 }
 

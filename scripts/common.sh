@@ -6,7 +6,8 @@
 : "${ROOT:?setup.sh sets ROOT}"
 VAR=$ROOT/var
 PG_MAJOR=15
-PG_BIN=/usr/lib/postgresql/$PG_MAJOR/bin
+# A PostgreSQL in another place is for those who must not change the system's.
+PG_BIN=${TENANCY_PG_BIN:-/usr/lib/postgresql/$PG_MAJOR/bin}
 
 say() { printf '%s\n' "$*"; }
 step() { printf '==> %s\n' "$*"; }

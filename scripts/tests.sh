@@ -8,8 +8,17 @@ TEST_LOCK_FD=7
 TEST_LIVE=$VAR/test/live
 SUITE_SECONDS=660
 
+# test [SUITE [FILE…]]: all suites, or one; for pgtap and e2e also some of its files.
 cmd_test() {
-    [[ $# -eq 0 ]] || die "test takes no arguments"
+    ONLY_SUITE=${1:-}
+    ONLY_FILES=("${@:2}")
+    case $ONLY_SUITE in
+    pgtap | e2e) ;;
+    '' | extension-core | extension-fuzz | gateway-unit | page-unit)
+        ((${#ONLY_FILES[@]} == 0)) || die "only pgtap and e2e take names of files"
+        ;;
+    *) die "there is no suite $ONLY_SUITE: extension-core, extension-fuzz, gateway-unit, page-unit, pgtap, e2e" ;;
+    esac
     TEST_COUNTS=
     on_exit say_counts
     prepare_var
@@ -182,8 +191,8 @@ run_suites() {
         env GTEST_OUTPUT="json:$results/gateway-unit.json" "$GATEWAY_BUILD/gateway_tests"
     suite page-unit vitest "$results/page-unit.json" \
         npm --prefix "$PAGE_DIR" test -- --reporter=default --reporter=json --outputFile.json="$results/page-unit.json"
-    suite pgtap tap "$results/pgtap.log" pgtap_suite
-    suite e2e playwright "$results/e2e.json" e2e_suite
+    suite pgtap tap "$results/pgtap.log" pgtap_suite "${ONLY_FILES[@]}"
+    suite e2e playwright "$results/e2e.json" e2e_suite "${ONLY_FILES[@]}"
 }
 
 # A minute of the fuzzer in all; `make fuzz` gives it longer. What breaks a parser is kept in pg_extension/build.
@@ -198,12 +207,16 @@ fuzz_suite() {
 
 # .sql files are pgTAP; .sh files print TAP themselves (restarts, several connections).
 pgtap_suite() {
-    local status=0
-    local -a sql scripts
-    shopt -s nullglob
-    sql=("$ROOT"/tests_pgtap/[0-9]*.sql)
-    scripts=("$ROOT"/tests_pgtap/[0-9]*.sh)
+    local status=0 file
+    local -a sql=() scripts=()
     cd "$ROOT/tests_pgtap" || return
+    (($#)) || set -- [0-9]*
+    for file in "$@"; do
+        case $file in
+        *.sql) sql+=("$file") ;;
+        *.sh) scripts+=("$file") ;;
+        esac
+    done
     export PGDATABASE=pgtap
     psql -X -q -v ON_ERROR_STOP=1 -f setup/fixture.sql || return
     ((${#sql[@]} == 0)) || pg_prove --verbose "${sql[@]}" || status=1
@@ -214,7 +227,7 @@ pgtap_suite() {
 e2e_suite() {
     cd "$E2E_DIR" || return
     export PLAYWRIGHT_JSON_OUTPUT_NAME=$TEST_RESULTS/e2e.json
-    exec node_modules/.bin/playwright test --reporter=list,json --output="$TEST_RESULTS/e2e"
+    exec node_modules/.bin/playwright test --reporter=list,json --output="$TEST_RESULTS/e2e" "$@"
 }
 
 # suite NAME FORMAT COUNTS COMMAND…: runs the command with its output in a log, adds its counts.
@@ -222,6 +235,7 @@ e2e_suite() {
 suite() {
     local name=$1 format=$2 counts=$3 log=$TEST_RESULTS/$1.log
     local status=0 passed failed pid seconds=$SECONDS
+    [[ -z $ONLY_SUITE || $name == "$ONLY_SUITE" ]] || return 0
     shift 3
     # In the background, so that Ctrl-C reaches this shell at once and it can end the suite:
     # `timeout` gives the suite a process group and hands signals on to all of it.
