@@ -34,6 +34,17 @@ std::string check_prefix(const std::string &prefix) {
     return {};
 }
 
+std::string check_network(const std::string &text) {
+    if (http::Network::parse(text)) return {};
+    return "'" + text + "' is not an address or a network such as 10.0.0.0/8";
+}
+
+std::string check_origin(const std::string &text) {
+    if (text == "*") return "'*' is not taken: with credentials, every site could read as the person who visits it";
+    if (parse_origin(text)) return {};
+    return "'" + text + "' is not an origin such as https://app.example.com";
+}
+
 std::string check_name(const std::string &name) {
     if (name.empty() || name.size() > 63) return "'" + name + "' is not a schema's name";
     return {};
@@ -46,6 +57,8 @@ unsigned default_sign_in_limit() { return std::clamp(std::thread::hardware_concu
 std::optional<Config> read_config(int argc, const char *const *argv, int &exit_code) {
     Config config;
     std::string listen = "127.0.0.1:8080";
+    std::vector<std::string> trusted_proxies;
+    std::vector<std::string> cors_origins;
     long long statement_timeout = config.statement_timeout.count();
 
     CLI::App app{"tenancy-gateway: signs users in and serves each tenant's rows over HTTP.", "tenancy-gateway"};
@@ -78,6 +91,21 @@ std::optional<Config> read_config(int argc, const char *const *argv, int &exit_c
         ->check(CLI::Range(1, 64));
     app.add_flag("--secure-cookies", config.secure_cookies, "for HTTPS in front: Secure cookie with the __Host- prefix")
         ->envname("TENANCY_SECURE_COOKIES");
+    app.add_option("--trusted-proxy", trusted_proxies,
+                   "address or network whose X-Forwarded-For, -Proto and -Host are believed; may be repeated")
+        ->envname("TENANCY_TRUSTED_PROXY")
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->check(check_network);
+    app.add_option("--cors-origin", cors_origins, "origin whose pages may use the API; may be repeated")
+        ->envname("TENANCY_CORS_ORIGIN")
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->check(check_origin);
+    app.add_option("--hsts-max-age", config.edge.hsts_seconds,
+                   "seconds that browsers insist on HTTPS, told where the request came by HTTPS; 0: not told")
+        ->envname("TENANCY_HSTS_MAX_AGE")
+        ->check(CLI::Range(0L, 63'072'000L));
     app.add_option("--log-level", config.log_level, "debug, info, warning or error")
         ->envname("TENANCY_LOG_LEVEL")
         ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
@@ -94,6 +122,9 @@ std::optional<Config> read_config(int argc, const char *const *argv, int &exit_c
         exit_code = app.exit(error) == 0 ? 0 : 2;
         return std::nullopt;
     }
+    for (const std::string &text : trusted_proxies) config.edge.trusted_proxies.push_back(*http::Network::parse(text));
+    for (const std::string &text : cors_origins) config.edge.cors_origins.push_back(*parse_origin(text));
+    config.edge.https = config.secure_cookies;
     config.statement_timeout = std::chrono::milliseconds(statement_timeout);
     return config;
 }

@@ -1,6 +1,8 @@
 // Command line and environment to one immutable Config. A bad value is refused, naming the option.
 #pragma once
 
+#include "edge.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -24,6 +26,7 @@ struct Config {
     unsigned workers = 12;
     unsigned sign_in_limit = default_sign_in_limit();
     bool secure_cookies = false;
+    Edge edge;
     std::string log_level = "info";
     std::chrono::milliseconds statement_timeout{10'000};
 };

@@ -105,13 +105,15 @@ int main(int argc, char **argv) {
     db::TenantClient client(pool, catalog);
     Server server(config->prefix, {Credentials(config->secure_cookies), client, std::move(demo)}, config->web_root);
 
+    server.set_edge(config->edge);
+
     http::ServerLimits limits;
     limits.workers = config->workers;
     // However it is set, half of the workers and of the connections are left to reads.
     limits.slow_requests = std::clamp(std::min(config->workers, config->pool_size) / 2, 1u, config->sign_in_limit);
     limits.connections = connection_limit(limits.connections);
     http::ConnectionServer connections(
-        limits, [&](const http::Request &request, httplib::Response &response) { server.answer(request, response); });
+        limits, [&](http::Request &request, httplib::Response &response) { server.answer(request, response); });
     connections.set_slow_requests([&](const http::Request &request) { return server.is_slow(request); });
     connections.set_abandon([&] { abort.raise(); });
     connections.set_refusal_logger([](const http::Refusal &refusal, const std::string &) {

@@ -103,33 +103,34 @@ bool Server::is_slow(const http::Request &request) const {
     return request.method == "POST" && http::path_segments(request.path) == login_path_;
 }
 
-void Server::answer(const http::Request &request, httplib::Response &response) {
+void Server::answer(http::Request &request, httplib::Response &response) {
     const auto start = std::chrono::steady_clock::now();
     const std::string id = new_request_id();
+    const std::shared_ptr<const Edge> edge = edge_.load();
+    edge->resolve(request);
+    const auto segments = http::path_segments(request.path);
     try {
-        dispatch(request, response);
+        dispatch(request, segments, *edge, response);
     } catch (const HttpError &error) {
-        answer_error(error, response);
+        answer_error(request, error, response);
     } catch (const db::ConnectFailure &failure) {
         log::write(log::Level::error, "cannot connect to the database", {{"reason", failure.message}, {"request", id}});
-        answer_error(unavailable("the database is not available"), response);
+        answer_error(request, unavailable("the database is not available"), response);
     } catch (const db::PgFailure &failure) {
-        answer_error(from_database(failure, id), response);
+        answer_error(request, from_database(failure, id), response);
     } catch (const db::SelfCheckFailed &failure) {
         log::write(log::Level::error, failure.reason, {{"request", id}});
-        answer_error(unavailable("the gateway's database role is not acceptable"), response);
+        answer_error(request, unavailable("the gateway's database role is not acceptable"), response);
     } catch (const db::PoolExhausted &) {
-        answer_error(unavailable("all database connections are busy"), response);
+        answer_error(request, unavailable("all database connections are busy"), response);
     } catch (const std::exception &error) {
         log::write(log::Level::error, "internal error", {{"reason", error.what()}, {"request", id}});
-        answer_error(HttpError(500, "TNCY500", "internal error"), response);
+        answer_error(request, HttpError(500, "TNCY500", "internal error"), response);
     } catch (...) {
-        answer_error(HttpError(500, "TNCY500", "internal error"), response);
+        answer_error(request, HttpError(500, "TNCY500", "internal error"), response);
     }
-    response.set_header("X-Content-Type-Options", "nosniff");
-    response.set_header("Referrer-Policy", "same-origin");
+    edge->set_headers(request, is_api(segments), response);
     response.set_header("X-Request-Id", id);
-    if (!response.has_header("Cache-Control")) response.set_header("Cache-Control", "no-store");
     const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start);
     log::write(log::Level::info, "request",
                {{"method", request.method},
@@ -139,10 +140,17 @@ void Server::answer(const http::Request &request, httplib::Response &response) {
                 {"request", id}});
 }
 
-void Server::dispatch(const http::Request &request, httplib::Response &response) {
-    const auto segments = http::path_segments(request.path);
+bool Server::is_api(const std::optional<Names> &segments) const {
+    return segments && segments->size() >= prefix_.size() &&
+           std::equal(prefix_.begin(), prefix_.end(), segments->begin());
+}
+
+void Server::dispatch(const http::Request &request, const std::optional<Names> &segments, const Edge &edge,
+                      httplib::Response &response) {
     if (!segments) throw HttpError(400, "TNCY400", "the path is not valid percent-encoded UTF-8");
-    if (segments->size() >= prefix_.size() && std::equal(prefix_.begin(), prefix_.end(), segments->begin())) {
+    if (is_api(segments)) {
+        if (edge.answer_preflight(request, response)) return;
+        require_own_page(request);
         const Names rest(segments->begin() + static_cast<std::ptrdiff_t>(prefix_.size()), segments->end());
         if (!route(api_routes, services_, request, rest, response))
             throw HttpError(404, "TNCY404", "no such resource");
@@ -154,7 +162,7 @@ void Server::dispatch(const http::Request &request, httplib::Response &response)
     files_->answer(request, *segments, response);
 }
 
-void Server::answer_error(const HttpError &error, httplib::Response &response) const {
+void Server::answer_error(const http::Request &request, const HttpError &error, httplib::Response &response) const {
     // What a handler had begun to say must not go out with the error.
     response.headers.clear();
     response.status = error.status;
@@ -162,7 +170,7 @@ void Server::answer_error(const HttpError &error, httplib::Response &response) c
     response.set_header("Content-Type", "application/json; charset=utf-8");
     if (!error.allow.empty()) response.set_header("Allow", error.allow);
     if (error.retry_after > 0) response.set_header("Retry-After", std::to_string(error.retry_after));
-    if (error.clear_cookie) response.set_header("Set-Cookie", services_.credentials.clear_cookie());
+    if (error.clear_cookie) response.set_header("Set-Cookie", services_.credentials.clear_cookie(request));
 }
 
 } // namespace gateway

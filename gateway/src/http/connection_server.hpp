@@ -48,7 +48,7 @@ struct ServerLimits {
 
 class ConnectionServer : private httplib::Server {
 public:
-    using Answerer = std::function<void(const Request &, httplib::Response &)>;
+    using Answerer = std::function<void(Request &, httplib::Response &)>;
     using IsSlow = std::function<bool(const Request &)>;
     using OnRefusal = std::function<void(const Refusal &, const std::string &remote_address)>;
 
