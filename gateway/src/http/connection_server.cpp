@@ -182,6 +182,16 @@ std::size_t ConnectionServer::open_connections() const {
     return connections_.size();
 }
 
+ConnectionServer::SlowLevels ConnectionServer::slow_levels() const {
+    const std::lock_guard lock(mutex_);
+    return {slow_running_, parked_.size()};
+}
+
+void ConnectionServer::set_slow_limit(unsigned slow_requests) {
+    const std::lock_guard lock(mutex_);
+    limits_.slow_requests = slow_requests;
+}
+
 void ConnectionServer::run() {
     for (unsigned i = 0; i < limits_.workers; ++i) workers_.emplace_back([this] { work(); });
     while (true) {

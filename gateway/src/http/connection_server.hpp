@@ -67,6 +67,12 @@ public:
     void stop() noexcept;  // async-signal-safe
 
     std::size_t open_connections() const;
+    struct SlowLevels {
+        std::size_t running;
+        std::size_t waiting;
+    };
+    SlowLevels slow_levels() const;
+    void set_slow_limit(unsigned slow_requests); // at any time; those under way go on
     std::size_t buffered_bytes() const { return buffered_.load(); }
 
 private:
