@@ -219,7 +219,11 @@ test.describe('the configuration', () => {
 test.describe('at the end', () => {
   test.describe.configure({ mode: 'serial' })
 
-  test.beforeAll(() => sql('create table api.drain_probe (id int primary key); grant select on api.drain_probe to tenancy_user'))
+  test.beforeAll(() => 
+    sql(`create table api.drain_probe (id int primary key);
+         alter table api.drain_probe enable row level security;
+         grant select on api.drain_probe to tenancy_user`),
+  )
   test.afterAll(() => sql('drop table api.drain_probe'))
 
   /** With a request under way that waits for a lock, until `release` is called. */
