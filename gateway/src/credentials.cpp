@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::size_t longest_token = 128;
 
+constexpr std::size_t longest_tenant = 255;
+
 constexpr std::size_t longest_bearer = 16 * 1024; // a signed token; the head's limit is about the same
 
 bool is_token_character(char c) {
@@ -65,6 +67,22 @@ std::optional<std::string> Credentials::token(const http::Request &request) cons
     }
     if (value && !is_token(*value)) return std::nullopt;
     return value;
+}
+
+std::optional<db::Caller> Credentials::caller(const http::Request &request) const {
+    auto its_token = token(request);
+    const std::string *header = request.header("tenancy-tenant");
+    if (header) {
+        const auto refuse = [](const char *why) {
+            throw HttpError(400, "TNCY400", why, "Tenancy-Tenant names the one tenant that a signed token is used for.");
+        };
+        if (!its_token || !looks_signed(*its_token)) refuse("only a signed token is used for a tenant that the request names");
+        if (request.count("tenancy-tenant") > 1) refuse("the request has two Tenancy-Tenant headers");
+        if (header->empty() || header->size() > longest_tenant || !http::valid_utf8(*header))
+            refuse("Tenancy-Tenant is not 1 to 255 bytes of UTF-8");
+    }
+    if (!its_token) return std::nullopt;
+    return db::Caller{std::move(*its_token), header ? *header : std::string()};
 }
 
 std::string Credentials::set_cookie(const http::Request &request, std::string_view token, long max_age_seconds) const {

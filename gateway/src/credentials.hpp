@@ -1,6 +1,7 @@
 // Session cookie and bearer token: from a request's headers alone, no database.
 #pragma once
 
+#include "db/caller.hpp"
 #include "http/request.hpp"
 
 #include <optional>
@@ -17,6 +18,10 @@ public:
     // must not be the attacker's choice. A browser sends no bearer token by itself, so it needs no same-origin check.
     std::optional<std::string> token(const http::Request &request) const;
 
+    // The same with the tenant of the header Tenancy-Tenant, which a signed token is to be used for. Refused (HttpError
+    // 400) without a signed token: a session keeps its tenant.
+    std::optional<db::Caller> caller(const http::Request &request) const;
+
     std::string set_cookie(const http::Request &request, std::string_view token, long max_age_seconds) const;
     std::string clear_cookie(const http::Request &request) const;
 
@@ -27,6 +32,9 @@ private:
     }
     bool secure_;
 };
+
+// A signed token (JWT) has dots, a session's has none.
+inline bool looks_signed(std::string_view token) { return token.find('.') != std::string_view::npos; }
 
 // Throws HttpError 415 unless the body is declared as JSON.
 void require_json(const http::Request &request);

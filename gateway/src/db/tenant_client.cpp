@@ -11,6 +11,10 @@ const Statement attach{"attach", "select tenancy.attach($1)"};
 // tenant_id() refuses a session that has not chosen yet, also where no row would have asked for the tenant.
 const Statement attach_to_tenant{"attach_to_tenant",
                                  "select tenancy.attach($1), tenancy.user_id(), tenancy.tenant_id()"};
+// The same, when the request names the tenant that a signed token is to be used for.
+const Statement attach_as{"attach_as", "select tenancy.attach($1, $2)"};
+const Statement attach_to_tenant_as{"attach_to_tenant_as",
+                                    "select tenancy.attach($1, $2), tenancy.user_id(), tenancy.tenant_id()"};
 const Statement log_out{"logout", "select tenancy.logout($1)"};
 const Statement alive{"alive", "select 1"};
 
@@ -31,6 +35,10 @@ const Statement who{"whoami",
                     "select json_build_object('userId', w->'user_id', 'userName', w->'user_name', 'isAdmin', "
                     "w->'is_admin', 'tenantId', w->'tenant_id', 'tenantName', w->'tenant_name', 'tenants', "
                     "coalesce(w->'tenants', '[]'), 'expiresAt', w->'expires_at')::text from tenancy.whoami() w"};
+
+Call attaching(const Statement &plain, const Statement &with_tenant, const Caller &caller) {
+    return caller.tenant.empty() ? Call{&plain, {caller.token}} : Call{&with_tenant, {caller.token, caller.tenant}};
+}
 
 SignIn sign_in_of(const Result &row) {
     SignIn sign_in;
@@ -56,25 +64,25 @@ void TenantClient::logout(const std::string &token) { pool_.lease()->run(log_out
 
 void TenantClient::ping() { pool_.lease()->run(alive); }
 
-std::string TenantClient::session(const std::string &token) {
-    const std::array<Call, 2> calls{{{&attach, {token}}, {&who, {}}}};
+std::string TenantClient::session(const Caller &caller) {
+    const std::array<Call, 2> calls{attaching(attach, attach_as, caller), Call{&who, {}}};
     return std::string(ask(calls).back().text(0, 0));
 }
 
-std::optional<Answer> TenantClient::list(const std::string &token, const std::string &resource) {
+std::optional<Answer> TenantClient::list(const Caller &caller, const std::string &resource) {
     const auto known = catalog_.find(resource, pool_);
-    return read(token, known ? &known->list : nullptr, {});
+    return read(caller, known ? &known->list : nullptr, {});
 }
 
-std::optional<Answer> TenantClient::one(const std::string &token, const std::string &resource, const std::string &id) {
+std::optional<Answer> TenantClient::one(const Caller &caller, const std::string &resource, const std::string &id) {
     const auto known = catalog_.find(resource, pool_);
-    return read(token, known && !known->one.sql.empty() ? &known->one : nullptr, {id});
+    return read(caller, known && !known->one.sql.empty() ? &known->one : nullptr, {id});
 }
 
 // Without a statement it only attaches: whoever is not signed in must not learn which resources exist.
-std::optional<Answer> TenantClient::read(const std::string &token, const Statement *statement,
+std::optional<Answer> TenantClient::read(const Caller &caller, const Statement *statement,
                                          std::vector<std::string> parameters) {
-    std::vector<Call> calls{{&attach_to_tenant, {token}}};
+    std::vector<Call> calls{attaching(attach_to_tenant, attach_to_tenant_as, caller)};
     if (statement) calls.push_back({statement, std::move(parameters)});
     const std::vector<Result> results = ask(calls);
     if (!statement || results.back().rows() == 0) return std::nullopt;

@@ -1,6 +1,7 @@
 // The SQL contract with the extension: one function here for each thing a handler may ask, each one round trip.
 #pragma once
 
+#include "db/caller.hpp"
 #include "db/catalog.hpp"
 #include "db/pool.hpp"
 
@@ -28,17 +29,17 @@ public:
 
     SignIn login(const std::string &user_name, const std::string &password, const std::string &client_json);
     SignIn choose_tenant(const std::string &token, const std::optional<std::string> &tenant);
-    std::string session(const std::string &token); // session JSON
+    std::string session(const Caller &caller); // session JSON
     void logout(const std::string &token);
 
     // Nothing when there is no such resource, or no such row for this token's tenant.
-    std::optional<Answer> list(const std::string &token, const std::string &resource);
-    std::optional<Answer> one(const std::string &token, const std::string &resource, const std::string &id);
+    std::optional<Answer> list(const Caller &caller, const std::string &resource);
+    std::optional<Answer> one(const Caller &caller, const std::string &resource, const std::string &id);
 
     void ping(); // throws when the database cannot serve
 
 private:
-    std::optional<Answer> read(const std::string &token, const Statement *statement, std::vector<std::string> parameters);
+    std::optional<Answer> read(const Caller &caller, const Statement *statement, std::vector<std::string> parameters);
     std::vector<Result> ask(std::span<const Call> calls);
 
     Pool &pool_;

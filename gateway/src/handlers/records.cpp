@@ -35,19 +35,19 @@ void require_plain_id(const std::string &id) {
 } // namespace
 
 void list_records(Services &services, const http::Request &request, const Names &names, httplib::Response &response) {
-    const std::string token = required_token(services, request);
+    const db::Caller caller = required_caller(services, request);
     refuse_query(request);
-    auto rows = services.database.list(token, names.at(0));
+    auto rows = services.database.list(caller, names.at(0));
     if (!rows) throw HttpError(404, "TNCY404", "no such resource");
     answer_rows(response, std::move(*rows));
 }
 
 // Another tenant's row, a missing row: the same answer, because the policies hide the one as if it were the other.
 void show_record(Services &services, const http::Request &request, const Names &names, httplib::Response &response) {
-    const std::string token = required_token(services, request);
+    const db::Caller caller = required_caller(services, request);
     refuse_query(request);
     require_plain_id(names.at(1));
-    auto row = services.database.one(token, names.at(0), names.at(1));
+    auto row = services.database.one(caller, names.at(0), names.at(1));
     if (!row) throw no_such_record();
     answer_rows(response, std::move(*row));
 }

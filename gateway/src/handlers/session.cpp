@@ -61,8 +61,8 @@ void end_session_before(Services &services, const std::optional<std::string> &to
 
 } // namespace
 
-std::string required_token(const Services &services, const http::Request &request) {
-    if (auto token = services.credentials.token(request)) return *token;
+db::Caller required_caller(const Services &services, const http::Request &request) {
+    if (auto caller = services.credentials.caller(request)) return *std::move(caller);
     throw HttpError(401, "TNCY401", "not signed in, or the session has ended");
 }
 
@@ -93,12 +93,15 @@ void login(Services &services, const http::Request &request, const Names &, http
 }
 
 void show_session(Services &services, const http::Request &request, const Names &, httplib::Response &response) {
-    answer_json(response, services.database.session(required_token(services, request)));
+    answer_json(response, services.database.session(required_caller(services, request)));
 }
 
 void choose_tenant(Services &services, const http::Request &request, const Names &, httplib::Response &response) {
     require_json(request);
-    const std::string token = required_token(services, request);
+    const auto [token, tenant] = required_caller(services, request);
+    if (looks_signed(token))
+        throw HttpError(400, "TNCY400", "a signed token has no session that could keep a tenant",
+                        "Name the tenant in each request, in the header Tenancy-Tenant.");
     hand_out(services, request, services.database.choose_tenant(token, read_tenant_choice(request.body)), response);
 }
 

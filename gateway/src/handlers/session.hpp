@@ -12,8 +12,8 @@ void show_session(Services &, const http::Request &, const Names &, httplib::Res
 void choose_tenant(Services &, const http::Request &, const Names &, httplib::Response &);
 void logout(Services &, const http::Request &, const Names &, httplib::Response &);
 
-// The session token, or HttpError 401.
-std::string required_token(const Services &services, const http::Request &request);
+// Who asks, or HttpError 401.
+db::Caller required_caller(const Services &services, const http::Request &request);
 
 struct LoginForm {
     std::string user_name; // empty when missing

@@ -1,0 +1,13 @@
+// Who asks, as the request says it. The database decides what that is worth.
+#pragma once
+
+#include <string>
+
+namespace gateway::db {
+
+struct Caller {
+    std::string token;
+    std::string tenant; // that a signed token is to be used for; empty: the one that it opens by itself
+};
+
+} // namespace gateway::db
