@@ -102,7 +102,7 @@ struct Query {
     std::string shape;  // all of the query but its values
     std::vector<std::string> parameters;
 
-    // For the answer; not part of SQL that is not part of the shape.
+    // For whoever runs the statement and answers.
     bool writes = false;     // else it can run read only
     bool single = false;     // Format::object: other than one row is not_single(rows), and a write rolls back
     bool no_result = false;  // 204: a function without result
@@ -113,8 +113,8 @@ struct Query {
     Level root;
     std::optional<Keyset> keyset;
     bool as_object = false, as_csv = false, as_lines = false, without_body = false, count_all = false,
-         count_some = false, representation = false, key_wanted = false, is_get = false, merge = false, ignore = false,
-         whole_body = false;
+         count_some = false, representation = false, key_wanted = false, merge = false, ignore = false,
+         whole_body = false; // the function's one argument has no name and takes the body as it is
     std::optional<Slot> body;
     std::vector<std::string> on_conflict;
     // The columns written. More than one set only with missing=default: then `rows` has the places of the body's rows
@@ -124,6 +124,11 @@ struct Query {
         std::optional<Slot> rows;
     };
     std::vector<KeySet> written;
+    struct Forced {
+        std::string column;
+        Slot value;
+    };
+    std::vector<Forced> forced; // columns of a PUT that take the filter's value
     std::size_t overload = 0; // of a function: its place among those of the name
     struct CallArgument {
         std::string name;
