@@ -124,6 +124,7 @@ Statement call_sql(const Schema &schema, const Query &query, const Limits &limit
     const Relation relation = result_relation(schema, function);
     source.from = "source";
     source.relation = &relation;
+    source.ordered = true;
     source.one_value = one_value;
     source.one_row = !function.returns_set;
     // Materialized, so that the function runs once however often its rows are looked at.

@@ -13,13 +13,10 @@ class Emitter {
 public:
     explicit Emitter(const Query &query) : used_(query.parameters.size()) {}
 
-    std::string parameter(Slot slot, std::string_view sql_type) {
-        used_.at(slot) = true;
-        return '$' + std::to_string(slot + 1) + "::" + std::string(sql_type);
-    }
+    // $3::bigint. This and alias() throw when a statement gets out of hand: filters on embedded resources multiply.
+    std::string parameter(Slot slot, std::string_view sql_type);
 
-    // A name such as t3. Throws when a statement gets out of hand: filters on embedded resources multiply.
-    std::string alias(char letter);
+    std::string alias(char letter); // such as t3
 
     // For the end of the statement. Postgres cannot tell the type of a parameter that the text does not hold, so those of
     // parts that change nothing, such as the order of a resource that is not shown, are named in a condition that is true.
@@ -28,6 +25,7 @@ public:
 private:
     std::vector<bool> used_;
     std::size_t aliases_ = 0;
+    std::size_t mentions_ = 0;
 };
 
 } // namespace gateway::rest

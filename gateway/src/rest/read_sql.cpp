@@ -193,10 +193,10 @@ std::string ReadSql::order_term(const OrderTerm &term, const Level &level, const
 }
 
 // Without an order of its own a list comes in that of the primary key, so that pages fit together.
-std::string ReadSql::order(const Level &level, const Relation &relation, const std::string &alias) {
+std::string ReadSql::order(const Level &level, const Relation &relation, const std::string &alias, bool by_default) {
     std::vector<std::string> terms;
     for (const OrderTerm &term : level.order) terms.push_back(order_term(term, level, relation, alias));
-    if (terms.empty())
+    if (terms.empty() && by_default)
         for (const std::string &name : relation.primary_key) terms.push_back(alias + "." + quoted(name));
     return terms.empty() ? std::string() : " order by " + joined(terms, ", ");
 }
@@ -239,7 +239,7 @@ Statement ReadSql::answer(const RowSource &source) {
     std::vector<std::string> conditions;
     if (source.filtered) conditions = filters(query_.root, *source.relation, alias);
     const std::string rows = "(select" + columns + " from " + source.from + " " + alias + out.joins + where(conditions) +
-                             order(query_.root, *source.relation, alias) + page(query_.root, {}) + ") p";
+                             order(query_.root, *source.relation, alias, !source.ordered) + page(query_.root, {}) + ") p";
     const std::string value = source.one_value ? "p.c0" : "p";
 
     Statement statement;

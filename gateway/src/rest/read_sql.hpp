@@ -15,6 +15,7 @@ struct RowSource {
     std::string from; // in FROM: a qualified relation, or the name of the CTE
     const Relation *relation = nullptr;
     bool filtered = true;      // the filters of the query apply here; a write has applied them already
+    bool ordered = false;      // rows come in an order that means something, such as a function's
     std::string with;          // the CTE, or empty
     std::string count;         // SQL of the number of rows; empty: those of the answer
     std::string key = "null";  // SQL of the answer's column 3
@@ -49,7 +50,7 @@ private:
     std::string related(const Relationship &relationship, const std::string &origin, const std::string &target,
                         std::vector<std::string> &conditions);
     std::string logic(const Logic &logic, const Level &level, const Relation &relation, const std::string &alias);
-    std::string order(const Level &level, const Relation &relation, const std::string &alias);
+    std::string order(const Level &level, const Relation &relation, const std::string &alias, bool by_default = true);
     std::string order_term(const OrderTerm &term, const Level &level, const Relation &relation, const std::string &alias);
     std::string page(const Level &level, std::string_view default_limit);
     std::string total(const RowSource &source);

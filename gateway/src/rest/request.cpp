@@ -46,13 +46,11 @@ void set_page(Query &query, const Request &request, Builder &builder) {
     std::int64_t offset = root.offset ? root.offset_value : 0;
     if (request.range) {
         const RowRange &range = *request.range;
-        if (range.first < 0 || (range.last && *range.last < range.first))
-            throw range_error("The lower boundary must be lower than or equal to the upper boundary in the Range header.");
         if (range.first > offset) {
-            limit = is_limited ? std::max<std::int64_t>(0, limit - (range.first - offset)) : limit;
+            if (is_limited) limit = std::max<std::int64_t>(0, limit - (range.first - offset));
             offset = range.first;
         }
-        if (range.last) limit = std::min(limit, std::max<std::int64_t>(0, *range.last - offset + 1));
+        if (range.last) limit = std::min(limit, *range.last < offset ? 0 : std::min(*range.last - offset, builder.limits.max_rows) + 1);
     }
     root.limit.reset();
     root.offset.reset();

@@ -13,7 +13,7 @@ namespace {
 class WriteSql {
 public:
     WriteSql(const Schema &schema, const Query &query, const Limits &limits)
-        : schema_(schema), query_(query), relation_(*schema.relation(query.target)), emitter_(query),
+        : query_(query), relation_(*schema.relation(query.target)), emitter_(query),
           read_(schema, query, limits, emitter_), table_(qualified(schema, relation_.name)) {}
 
     Statement statement() {
@@ -34,6 +34,7 @@ public:
         source.from = "source";
         source.relation = &relation_;
         source.filtered = false;
+        source.ordered = true; // as the body has them
         source.with = with_;
         source.count = "(select count(*) from source)";
         source.key = key;
@@ -148,7 +149,6 @@ private:
                 joined(read_.filters(query_.root, relation_, "t"), " and ") + returning("t") + ") ";
     }
 
-    const Schema &schema_;
     const Query &query_;
     const Relation &relation_;
     Emitter emitter_;
