@@ -56,7 +56,7 @@ Error too_many_affected(long long rows, long long limit) {
 
 std::string nearest_hint(std::string_view wanted, const std::vector<std::string> &names) {
     if (wanted.size() > 63) return {}; // no name is that long, and comparing would cost
-    std::size_t best = std::max<std::size_t>(2, wanted.size() / 3) + 1;
+    std::size_t best = (wanted.size() < 5 ? 1 : std::max<std::size_t>(2, wanted.size() / 3)) + 1;
     const std::string *nearest = nullptr;
     for (const std::string &name : names) {
         const std::size_t edits = distance(wanted, name);
