@@ -19,7 +19,7 @@ struct Asked {
     std::string prefer;
     std::string format = "json";
     std::string body_format = "json";
-    std::optional<std::string> id;
+    std::optional<std::string> id = std::nullopt;
 };
 
 struct Made {
