@@ -519,6 +519,7 @@ TEST(RestError, SaysWhatWasExpectedAndWhatMayBeMeant) {
     EXPECT_EQ(error_of({"GET", "notes", "titel=eq.1", "", ""}).hint, "Perhaps you mean 'title'.");
     EXPECT_EQ(error_of({"GET", "nots", "", "", ""}).hint, "Perhaps you mean 'notes'.");
     EXPECT_EQ(error_of({"GET", "zebra", "", "", ""}).hint, "");
+    EXPECT_EQ(error_of({"GET", "audit_trial", "", "", ""}).hint, "") << "only an administrator may know of it";
     EXPECT_EQ(error_of({"GET", "notes", "select=labls(id)", "", ""}).hint, "Perhaps you mean 'labels'.");
     const Error ambiguous = error_of({"GET", "notes", "select=authors(name)", "", ""});
     const auto details = nlohmann::json::parse(ambiguous.details_json);

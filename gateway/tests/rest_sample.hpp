@@ -83,6 +83,10 @@ inline Schema make() {
                            column("store_number", integer)}, {"id"}));
     add(relation("events", {column("at", type("timestamp with time zone", TypeKind::date_time)), column("kind", text)}, {}));
 
+    Relation audit = relation("audit_trail", {column("id", bigint, false)}, {"id"});
+    audit.selectable = audit.insertable = audit.updatable = audit.deletable = {false, true};
+    add(audit);
+
     schema.foreign_keys = {
         {"categories_parent_id_fkey", "categories", {"parent_id"}, "categories", {"id"}, false},
         {"note_details_note_id_fkey", "note_details", {"note_id"}, "notes", {"id"}, true},

@@ -88,11 +88,12 @@ std::size_t choose_function(const Schema &schema, std::string_view name, const s
     else
         called += "(" + joined(arguments, ", ") + ")";
     std::string hint;
-    if (begin != end) {
+    if (begin != end && begin->second.executable.user) {
         hint = "Perhaps you mean " + signature(begin->second) + ".";
-    } else {
+    } else if (begin == end) {
         std::vector<std::string> names;
-        for (const auto &each : schema.functions) names.push_back(each.first);
+        for (const auto &each : schema.functions)
+            if (each.second.executable.user) names.push_back(each.first);
         hint = nearest_hint(name, names);
     }
     throw Error(404, "PGRST202", "Could not find the function " + schema.name + "." + called + " in the schema cache", {}, hint);

@@ -159,7 +159,8 @@ private:
 const Column &known_column(const Relation &relation, std::string_view name) {
     if (const Column *column = relation.column(name)) return *column;
     std::vector<std::string> names;
-    for (const Column &each : relation.columns) names.push_back(each.name);
+    for (const Column &each : relation.columns)
+        if (each.selectable.user) names.push_back(each.name);
     throw Error(400, "42703", "column " + relation.name + "." + std::string(name) + " does not exist", {},
                 nearest_hint(name, names));
 }

@@ -161,7 +161,8 @@ Error ambiguous(const Relation &origin, const Embedding &embedding, const std::v
 
 Error missing(const Schema &schema, const Relation &origin, const Embedding &embedding, const std::vector<Relationship> &all) {
     std::vector<std::string> names;
-    for (const Relationship &each : all) names.push_back(each.target->name);
+    for (const Relationship &each : all)
+        if (each.target->selectable.user) names.push_back(each.target->name);
     return Error(400, "PGRST200",
                  "Could not find a relationship between '" + origin.name + "' and '" + embedding.target +
                      "' in the schema cache",

@@ -17,7 +17,8 @@ namespace {
 const Relation &known_relation(const Schema &schema, std::string_view name) {
     if (const Relation *relation = schema.relation(name)) return *relation;
     std::vector<std::string> names;
-    for (const auto &each : schema.relations) names.push_back(each.first);
+    for (const auto &[known, relation] : schema.relations)
+        if (relation.selectable.user) names.push_back(known); // a hint shows nobody an administrator's tables
     throw Error(404, "PGRST205",
                 "Could not find the table '" + schema.name + "." + std::string(name) + "' in the schema cache", {},
                 nearest_hint(name, names));
@@ -104,7 +105,8 @@ void require_columns(const Relation &relation, const std::vector<std::string> &n
     for (const std::string &name : names) {
         if (relation.column(name)) continue;
         std::vector<std::string> known;
-        for (const Column &each : relation.columns) known.push_back(each.name);
+        for (const Column &each : relation.columns)
+            if (each.selectable.user) known.push_back(each.name);
         throw Error(400, "PGRST204", "Could not find the '" + name + "' column of '" + relation.name + "' in the schema cache",
                     {}, nearest_hint(name, known));
     }
