@@ -71,6 +71,7 @@ TEST(RestRange, MeetsLimitAndOffset) {
     EXPECT_EQ(page("limit=5&offset=3", 4, 100), Page(4, 4));
     EXPECT_EQ(page("offset=20", 0, 9), Page(20, 0));
     EXPECT_EQ(page("", 0, 9223372036854775807), Page(0, 1000));
+    EXPECT_EQ(page("limit=5000", 0, std::nullopt), Page(0, 1000));
     EXPECT_EQ(page("limit=1", 9223372036854775807, 9223372036854775807), Page(9223372036854775807, 0));
 }
 

@@ -51,11 +51,8 @@ Address read_address(const std::string &name, Builder &builder) {
 Level &find_level(Level &root, const std::vector<std::string> &resources) {
     Level *level = &root;
     for (const std::string &name : resources) {
-        const auto found = std::find_if(level->embeddings.begin(), level->embeddings.end(),
-                                        [&](const Embedding &each) { return each.name() == name && !each.spread; });
-        const auto spread = std::find_if(level->embeddings.begin(), level->embeddings.end(),
-                                         [&](const Embedding &each) { return each.name() == name; });
-        const auto place = found == level->embeddings.end() ? spread : found;
+        const auto place = std::find_if(level->embeddings.begin(), level->embeddings.end(),
+                                        [&](const Embedding &each) { return each.name() == name; });
         if (place == level->embeddings.end())
             throw Error(400, "PGRST108", "'" + name + "' is not an embedded resource in this request", {},
                         "Verify that '" + name + "' is included in the 'select' query parameter.");
@@ -90,7 +87,7 @@ void read_one(const Parameter &parameter, TopParameters &top, Builder &builder) 
     } else if (address.is_word && word == "order") {
         level.order = read_order(parameter.name, parameter.value, builder);
     } else if (address.is_word && word == "limit") {
-        level.limit_value = std::min(whole_number(parameter), builder.limits.max_rows);
+        level.limit_value = whole_number(parameter);
         level.limit = 0; // its slot comes when the page is known
     } else if (address.is_word && word == "offset") {
         level.offset_value = whole_number(parameter);
@@ -105,7 +102,8 @@ void read_one(const Parameter &parameter, TopParameters &top, Builder &builder) 
 void set_page_slots(Level &level, Builder &builder) {
     for (Embedding &embedding : level.embeddings) {
         Level &inner = embedding.level;
-        if (inner.limit) inner.limit = builder.value(std::to_string(inner.limit_value));
+        if (inner.limit)
+            inner.limit = builder.value(std::to_string(std::min(inner.limit_value, builder.limits.max_rows)));
         if (inner.offset) inner.offset = builder.value(std::to_string(inner.offset_value));
         set_page_slots(inner, builder);
     }

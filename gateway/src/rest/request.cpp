@@ -8,6 +8,7 @@
 #include "rest/shape.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
 namespace gateway::rest {
@@ -38,26 +39,26 @@ void set_format(Query &query, const Request &request) {
         request.prefer.count == Preferences::Count::planned || request.prefer.count == Preferences::Count::estimated;
 }
 
-// What limit=, offset= and the Range header leave together.
+// What limit=, offset= and the Range header leave together. Only a stream may be without end.
 void set_page(Query &query, const Request &request, Builder &builder) {
+    constexpr std::int64_t no_end = std::numeric_limits<std::int64_t>::max();
     Level &root = query.root;
-    const bool is_limited = root.limit.has_value();
-    const bool is_stream = query.as_lines && !is_limited && !request.range;
-    std::int64_t limit = is_limited ? root.limit_value : builder.limits.max_rows;
+    const std::int64_t most = query.as_lines ? no_end : builder.limits.max_rows;
+    std::int64_t limit = root.limit ? std::min(root.limit_value, most) : most;
     std::int64_t offset = root.offset ? root.offset_value : 0;
     if (request.range) {
         const RowRange &range = *request.range;
         if (range.first > offset) {
-            if (is_limited) limit = std::max<std::int64_t>(0, limit - (range.first - offset));
+            if (root.limit) limit = std::max<std::int64_t>(0, limit - (range.first - offset));
             offset = range.first;
         }
-        if (range.last) limit = std::min(limit, *range.last < offset ? 0 : std::min(*range.last - offset, builder.limits.max_rows) + 1);
+        if (range.last) limit = std::min(limit, *range.last < offset ? 0 : std::min(*range.last - offset, most - 1) + 1);
     }
     root.limit.reset();
     root.offset.reset();
     root.limit_value = limit;
     root.offset_value = offset;
-    if (!is_stream) root.limit = builder.value(std::to_string(limit));
+    if (limit != no_end) root.limit = builder.value(std::to_string(limit));
     if (offset > 0) root.offset = builder.value(std::to_string(offset));
 }
 

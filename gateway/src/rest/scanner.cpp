@@ -2,6 +2,8 @@
 
 #include "rest/error.hpp"
 
+#include <algorithm>
+
 namespace gateway::rest {
 
 namespace {

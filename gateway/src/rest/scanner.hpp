@@ -1,9 +1,7 @@
 // Reads the text of one query parameter from left to right, and says where it is not what was expected.
 #pragma once
 
-#include "rest/limits.hpp"
-#include "rest/query.hpp"
-
+#include <cstddef>
 #include <string>
 #include <string_view>
 

@@ -1,11 +1,11 @@
 // The few ways in which text gets into SQL.
 #pragma once
 
-#include "rest/query.hpp"
 #include "rest/schema.hpp"
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace gateway::rest {
 
