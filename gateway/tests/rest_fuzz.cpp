@@ -1,6 +1,6 @@
-// Throws bytes at the readers and the compiler of data requests. Whatever comes in, the SQL holds no name or text of the
-// request but quoted aliases of plain characters; its placeholders are the parameters, each of them; it stays small; and
-// the same shape gives the same SQL.
+// Throws bytes at the readers and the compiler of data requests. Whatever comes in, the SQL holds no name or text of
+// the request but quoted aliases of plain characters; its placeholders are the parameters, each of them; it stays
+// small; and the same shape gives the same SQL.
 #include "rest/compile.hpp"
 #include "rest/error.hpp"
 #include "rest_sample.hpp"
@@ -22,17 +22,116 @@ void require(bool holds) {
 
 // All words that a statement may hold outside of quotes.
 const std::set<std::string, std::less<>> &vocabulary() {
-    static const std::set<std::string, std::less<>> words = {
-        "select", "from", "where", "and", "or", "not", "is", "null", "true", "false", "unknown", "as", "order", "by", "desc",
-        "nulls", "first", "last", "limit", "offset", "exists", "left", "join", "lateral", "on", "case", "when", "then", "else",
-        "end", "any", "all", "like", "ilike", "distinct", "with", "materialized", "insert", "into", "update", "set", "delete",
-        "returning", "conflict", "do", "nothing", "excluded", "union", "ordinality", "variadic", "coalesce", "json_agg",
-        "row_to_json", "to_json", "to_jsonb", "json_build_array", "json_array_elements", "json_to_recordset", "json_to_record",
-        "string_agg", "array_agg", "replace", "count", "to_tsvector", "to_tsquery", "plainto_tsquery", "phraseto_tsquery",
-        "websearch_to_tsquery", "text", "json", "jsonb", "integer", "bigint", "smallint", "numeric", "real", "double",
-        "precision", "boolean", "character", "varying", "timestamp", "time", "zone", "without", "date", "interval", "uuid",
-        "bytea", "inet", "cidr", "macaddr", "money", "regconfig", "int4range", "tsvector", "api", "mood", "source", "payload",
-        "body", "value", "e", "p", "t", "k", "r", "c", "f", "E"};
+    static const std::set<std::string, std::less<>> words = {"select",
+                                                             "from",
+                                                             "where",
+                                                             "and",
+                                                             "or",
+                                                             "not",
+                                                             "is",
+                                                             "null",
+                                                             "true",
+                                                             "false",
+                                                             "unknown",
+                                                             "as",
+                                                             "order",
+                                                             "by",
+                                                             "desc",
+                                                             "nulls",
+                                                             "first",
+                                                             "last",
+                                                             "limit",
+                                                             "offset",
+                                                             "exists",
+                                                             "left",
+                                                             "join",
+                                                             "lateral",
+                                                             "on",
+                                                             "case",
+                                                             "when",
+                                                             "then",
+                                                             "else",
+                                                             "end",
+                                                             "any",
+                                                             "all",
+                                                             "like",
+                                                             "ilike",
+                                                             "distinct",
+                                                             "with",
+                                                             "materialized",
+                                                             "insert",
+                                                             "into",
+                                                             "update",
+                                                             "set",
+                                                             "delete",
+                                                             "returning",
+                                                             "conflict",
+                                                             "do",
+                                                             "nothing",
+                                                             "excluded",
+                                                             "union",
+                                                             "ordinality",
+                                                             "variadic",
+                                                             "coalesce",
+                                                             "json_agg",
+                                                             "row_to_json",
+                                                             "to_json",
+                                                             "to_jsonb",
+                                                             "json_build_array",
+                                                             "json_array_elements",
+                                                             "json_to_recordset",
+                                                             "json_to_record",
+                                                             "string_agg",
+                                                             "array_agg",
+                                                             "replace",
+                                                             "count",
+                                                             "to_tsvector",
+                                                             "to_tsquery",
+                                                             "plainto_tsquery",
+                                                             "phraseto_tsquery",
+                                                             "websearch_to_tsquery",
+                                                             "text",
+                                                             "json",
+                                                             "jsonb",
+                                                             "integer",
+                                                             "bigint",
+                                                             "smallint",
+                                                             "numeric",
+                                                             "real",
+                                                             "double",
+                                                             "precision",
+                                                             "boolean",
+                                                             "character",
+                                                             "varying",
+                                                             "timestamp",
+                                                             "time",
+                                                             "zone",
+                                                             "without",
+                                                             "date",
+                                                             "interval",
+                                                             "uuid",
+                                                             "bytea",
+                                                             "inet",
+                                                             "cidr",
+                                                             "macaddr",
+                                                             "money",
+                                                             "regconfig",
+                                                             "int4range",
+                                                             "tsvector",
+                                                             "api",
+                                                             "mood",
+                                                             "source",
+                                                             "payload",
+                                                             "body",
+                                                             "value",
+                                                             "e",
+                                                             "p",
+                                                             "t",
+                                                             "k",
+                                                             "r",
+                                                             "c",
+                                                             "f",
+                                                             "E"};
     return words;
 }
 
@@ -59,12 +158,14 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool plain_alias(std::string_view name) {
     for (const char c : name)
-        if (!is_letter(c) && !is_digit(c) && c != '$' && c != ' ' && c != '-' && static_cast<unsigned char>(c) < 0x80) return false;
+        if (!is_letter(c) && !is_digit(c) && c != '$' && c != ' ' && c != '-' && static_cast<unsigned char>(c) < 0x80)
+            return false;
     return !name.empty() && name.size() <= 63;
 }
 
 void check_sql(const Schema &schema, const std::string &sql, std::size_t parameters) {
-    static const std::set<std::string_view> literals = {"''", "'[]'", "'null'", "','", "'\\n'", "'\"'", "'\"\"'", "'[\",\\r\\n]'"};
+    static const std::set<std::string_view> literals = {"''",    "'[]'", "'null'", "','",
+                                                        "'\\n'", "'\"'", "'\"\"'", "'[\",\\r\\n]'"};
     std::set<std::size_t> placeholders;
     for (std::size_t i = 0; i < sql.size();) {
         const char c = sql[i];
@@ -82,7 +183,8 @@ void check_sql(const Schema &schema, const std::string &sql, std::size_t paramet
             i = end + 1;
         } else if (c == '$') {
             std::size_t number = 0;
-            for (++i; i < sql.size() && is_digit(sql[i]); ++i) number = number * 10 + static_cast<std::size_t>(sql[i] - '0');
+            for (++i; i < sql.size() && is_digit(sql[i]); ++i)
+                number = number * 10 + static_cast<std::size_t>(sql[i] - '0');
             require(number >= 1 && number <= parameters);
             placeholders.insert(number);
             require(sql.compare(i, 2, "::") == 0);
@@ -109,8 +211,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     static const Limits limits;
     static std::map<std::string, std::string> known;
     if (size < 4 || size > 10'000) return 0;
-    static const char *const relations[] = {"notes", "authors", "labels", "categories", "note_labels", "staff", "events", "note_details"};
-    static const char *const functions[] = {"add", "notes_of", "make_note", "ping", "totals", "sum_all", "echo", "pick"};
+    static const char *const relations[] = {"notes",       "authors", "labels", "categories",
+                                            "note_labels", "staff",   "events", "note_details"};
+    static const char *const functions[] = {"add",    "notes_of", "make_note", "ping",
+                                            "totals", "sum_all",  "echo",      "pick"};
     static const BodyFormat bodies[] = {BodyFormat::json, BodyFormat::csv, BodyFormat::form, BodyFormat::none};
     const std::string_view text(reinterpret_cast<const char *>(data) + 4, size - 4);
     const auto newline = text.find('\n');

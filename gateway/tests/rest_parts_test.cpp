@@ -26,19 +26,21 @@ TEST(RestQueryString, IsDecoded) {
 }
 
 TEST(RestPreferences, AreReadFromAllHeaders) {
-    const auto prefer =
-        parse_preferences({"return=representation, count=exact", "resolution=merge-duplicates,missing=default,tx=rollback"});
+    const auto prefer = parse_preferences(
+        {"return=representation, count=exact", "resolution=merge-duplicates,missing=default,tx=rollback"});
     EXPECT_EQ(prefer.returns, Preferences::Return::representation);
     EXPECT_EQ(prefer.count, Preferences::Count::exact);
     EXPECT_EQ(prefer.resolution, Preferences::Resolution::merge_duplicates);
     EXPECT_TRUE(prefer.missing_default);
     EXPECT_TRUE(prefer.rollback);
-    EXPECT_EQ(prefer.applied, (std::vector<std::string>{"return=representation", "count=exact", "resolution=merge-duplicates",
-                                                        "missing=default", "tx=rollback"}));
+    EXPECT_EQ(prefer.applied,
+              (std::vector<std::string>{"return=representation", "count=exact", "resolution=merge-duplicates",
+                                        "missing=default", "tx=rollback"}));
 }
 
 TEST(RestPreferences, UnknownOnesAreIgnoredUnlessStrict) {
-    EXPECT_TRUE(parse_preferences({"foo=bar, return=none, return=minimal,, ,=,x"}).applied.empty()) << "the first return counts";
+    EXPECT_TRUE(parse_preferences({"foo=bar, return=none, return=minimal,, ,=,x"}).applied.empty())
+        << "the first return counts";
     EXPECT_THROW(parse_preferences({"handling=strict", "foo=bar"}), Error);
     EXPECT_THROW(parse_preferences({"handling=strict, max-affected=-1"}), Error);
     EXPECT_EQ(parse_preferences({"handling=strict, max-affected=5"}).max_affected, 5);
@@ -51,7 +53,8 @@ TEST(RestRange, IsReadStrictly) {
     EXPECT_EQ(parse_range("0-9")->last, 9);
     EXPECT_EQ(parse_range("items=5-")->first, 5);
     EXPECT_EQ(parse_range("5-")->last, std::nullopt);
-    for (const char *broken : {"", "-", "-5", "a-b", "1", "1-2-3", "bytes=0-9", "0-9,20-29", "+1-2", "99999999999999999999-"})
+    for (const char *broken :
+         {"", "-", "-5", "a-b", "1", "1-2-3", "bytes=0-9", "0-9,20-29", "+1-2", "99999999999999999999-"})
         EXPECT_FALSE(parse_range(broken)) << broken;
     EXPECT_THROW(parse_range("9-0"), Error);
 }

@@ -1,4 +1,5 @@
-// A small exposed schema for the tests of the dialect: every kind of column, key and function that the compiler tells apart.
+// A small exposed schema for the tests of the dialect: every kind of column, key and function that the compiler tells
+// apart.
 #pragma once
 
 #include "rest/schema.hpp"
@@ -58,30 +59,47 @@ inline Schema make() {
     schema.version = 1;
     const auto add = [&](Relation made) { schema.relations.emplace(made.name, made); };
 
-    add(relation("authors", {column("id", bigint, false, true), column("name", text, false), column("email", text),
-                             column("active", boolean)}, {"id"}));
+    add(relation("authors",
+                 {column("id", bigint, false, true), column("name", text, false), column("email", text),
+                  column("active", boolean)},
+                 {"id"}));
     Type mood = type("api.mood", TypeKind::enumeration);
     mood.labels = {"calm", "wild"};
     std::vector<Column> of_notes = {
-        column("id", bigint, false, true), column("title", type("character varying", TypeKind::text), false),
-        column("body", text, true, true), column("author_id", bigint), column("editor_id", bigint),
-        column("tags", type("text[]", TypeKind::array)), column("data", type("jsonb", TypeKind::json)),
-        column("raw", type("json", TypeKind::json)), column("period", type("int4range", TypeKind::range)),
-        column("mood", mood), column("created", type("timestamp with time zone", TypeKind::date_time), false, true),
-        column("score", type("numeric", TypeKind::number)), column("done", boolean, false, true),
-        column("search", type("tsvector", TypeKind::text_search)), column("odd \"name", text)};
+        column("id", bigint, false, true),
+        column("title", type("character varying", TypeKind::text), false),
+        column("body", text, true, true),
+        column("author_id", bigint),
+        column("editor_id", bigint),
+        column("tags", type("text[]", TypeKind::array)),
+        column("data", type("jsonb", TypeKind::json)),
+        column("raw", type("json", TypeKind::json)),
+        column("period", type("int4range", TypeKind::range)),
+        column("mood", mood),
+        column("created", type("timestamp with time zone", TypeKind::date_time), false, true),
+        column("score", type("numeric", TypeKind::number)),
+        column("done", boolean, false, true),
+        column("search", type("tsvector", TypeKind::text_search)),
+        column("odd \"name", text)};
     add(relation("notes", of_notes, {"id"}));
-    add(relation("open_notes", {column("id", bigint), column("title", type("character varying", TypeKind::text)),
-                                column("author_id", bigint)}, {"id"}, RelationKind::view));
+    add(relation(
+        "open_notes",
+        {column("id", bigint), column("title", type("character varying", TypeKind::text)), column("author_id", bigint)},
+        {"id"}, RelationKind::view));
     add(relation("labels", {column("id", bigint, false, true), column("name", text, false)}, {"id"}));
-    add(relation("note_labels", {column("note_id", bigint, false), column("label_id", bigint, false)}, {"note_id", "label_id"}));
+    add(relation("note_labels", {column("note_id", bigint, false), column("label_id", bigint, false)},
+                 {"note_id", "label_id"}));
     add(relation("note_details", {column("note_id", bigint, false), column("text", text)}, {"note_id"}));
-    add(relation("categories", {column("id", bigint, false, true), column("name", text), column("parent_id", bigint)}, {"id"}));
+    add(relation("categories", {column("id", bigint, false, true), column("name", text), column("parent_id", bigint)},
+                 {"id"}));
     add(relation("stores", {column("region", text, false), column("number", integer, false), column("name", text)},
                  {"region", "number"}));
-    add(relation("staff", {column("id", bigint, false, true), column("name", text), column("region", text),
-                           column("store_number", integer)}, {"id"}));
-    add(relation("events", {column("at", type("timestamp with time zone", TypeKind::date_time)), column("kind", text)}, {}));
+    add(relation("staff",
+                 {column("id", bigint, false, true), column("name", text), column("region", text),
+                  column("store_number", integer)},
+                 {"id"}));
+    add(relation("events", {column("at", type("timestamp with time zone", TypeKind::date_time)), column("kind", text)},
+                 {}));
 
     Relation audit = relation("audit_trail", {column("id", bigint, false)}, {"id"});
     audit.selectable = audit.insertable = audit.updatable = audit.deletable = {false, true};
@@ -103,11 +121,13 @@ inline Schema make() {
                             Volatility::immutable);
     sum.return_type = integer;
     add_function(sum);
-    Function notes_of = function("notes_of", {{"author", bigint, false, false}}, ReturnKind::relation, Volatility::stable);
+    Function notes_of =
+        function("notes_of", {{"author", bigint, false, false}}, ReturnKind::relation, Volatility::stable);
     notes_of.returned_relation = "notes";
     notes_of.returns_set = true;
     add_function(notes_of);
-    Function make_note = function("make_note", {{"title", text, false, false}}, ReturnKind::relation, Volatility::volatile_);
+    Function make_note =
+        function("make_note", {{"title", text, false, false}}, ReturnKind::relation, Volatility::volatile_);
     make_note.returned_relation = "notes";
     add_function(make_note);
     add_function(function("ping", {}, ReturnKind::nothing, Volatility::volatile_));
@@ -119,7 +139,8 @@ inline Schema make() {
                                 Volatility::immutable);
     sum_all.return_type = bigint;
     add_function(sum_all);
-    Function echo = function("echo", {{"", type("json", TypeKind::json), false, false}}, ReturnKind::scalar, Volatility::stable);
+    Function echo =
+        function("echo", {{"", type("json", TypeKind::json), false, false}}, ReturnKind::scalar, Volatility::stable);
     echo.return_type = type("json", TypeKind::json);
     add_function(echo);
     Function names = function("names", {}, ReturnKind::scalar, Volatility::stable);

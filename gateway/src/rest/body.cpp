@@ -35,8 +35,10 @@ public:
     }
 
     bool start_array(std::size_t) override {
-        if (depth_ == 0) body_.is_array = true;
-        else if (depth_ == row_depth()) return fail("a row is a JSON object");
+        if (depth_ == 0)
+            body_.is_array = true;
+        else if (depth_ == row_depth())
+            return fail("a row is a JSON object");
         return open();
     }
 
@@ -80,7 +82,8 @@ private:
 
     bool scalar(std::optional<std::string> value) {
         if (depth_ <= row_depth()) return fail("a row is a JSON object");
-        if (value && body_.row_sets.empty() && depth_ == row_depth() + 1) body_.scalars[keys_.back()] = std::move(*value);
+        if (value && body_.row_sets.empty() && depth_ == row_depth() + 1)
+            body_.scalars[keys_.back()] = std::move(*value);
         return true;
     }
 
@@ -155,7 +158,8 @@ Body read_json_body(std::string_view text, const Limits &limits) {
 }
 
 Body read_csv_body(std::string_view text, const Limits &limits) {
-    if (text.find('\0') != std::string_view::npos || !http::valid_utf8(text)) throw body_error("the CSV is not UTF-8 text");
+    if (text.find('\0') != std::string_view::npos || !http::valid_utf8(text))
+        throw body_error("the CSV is not UTF-8 text");
     if (text.empty()) throw body_error("the CSV is empty", "Its first line names the columns.");
     std::size_t at = 0;
     Body body;
@@ -173,7 +177,8 @@ Body read_csv_body(std::string_view text, const Limits &limits) {
         if (body.row_sets.size() == limits.body_rows) throw bound_error("rows of a body", limits.body_rows);
         const auto fields = record(text, at, limits);
         if (fields.size() != names.size())
-            throw body_error("line " + std::to_string(body.row_sets.size() + 2) + " of the CSV has other columns than its first");
+            throw body_error("line " + std::to_string(body.row_sets.size() + 2) +
+                             " of the CSV has other columns than its first");
         body.json += body.row_sets.empty() ? "{" : ",{";
         for (std::size_t i = 0; i < names.size(); ++i) {
             if (i > 0) body.json.push_back(',');

@@ -12,7 +12,9 @@ namespace {
 
 // All required arguments are given, and no unknown one.
 bool takes(const Function &function, const std::vector<std::string> &given) {
-    const auto is_given = [&](const std::string &name) { return std::find(given.begin(), given.end(), name) != given.end(); };
+    const auto is_given = [&](const std::string &name) {
+        return std::find(given.begin(), given.end(), name) != given.end();
+    };
     std::size_t known = 0;
     for (const Argument &argument : function.arguments) {
         if (argument.name.empty() && !argument.has_default) return false;
@@ -27,7 +29,8 @@ bool takes(const Function &function, const std::vector<std::string> &given) {
 std::string signature(const Function &function) {
     std::string text = function.name + "(";
     for (const Argument &argument : function.arguments)
-        text += (text.back() == '(' ? "" : ", ") + argument.name + (argument.name.empty() ? "" : " => ") + argument.type.sql_name;
+        text += (text.back() == '(' ? "" : ", ") + argument.name + (argument.name.empty() ? "" : " => ") +
+                argument.type.sql_name;
     return text + ")";
 }
 
@@ -81,7 +84,8 @@ std::size_t choose_function(const Schema &schema, std::string_view name, const s
     if (matching.size() == 1) return matching.front();
     if (matching.size() > 1)
         throw Error(300, "PGRST203", "Could not choose the best candidate function between: " + candidates, {},
-                    "Try renaming the parameters or the function itself in the database so function overloading can be resolved");
+                    "Try renaming the parameters or the function itself in the database so function overloading can be "
+                    "resolved");
     std::string called = std::string(name);
     if (arguments.empty())
         called += " without parameters";
@@ -96,7 +100,8 @@ std::size_t choose_function(const Schema &schema, std::string_view name, const s
             if (each.second.executable.user) names.push_back(each.first);
         hint = nearest_hint(name, names);
     }
-    throw Error(404, "PGRST202", "Could not find the function " + schema.name + "." + called + " in the schema cache", {}, hint);
+    throw Error(404, "PGRST202", "Could not find the function " + schema.name + "." + called + " in the schema cache",
+                {}, hint);
 }
 
 Statement call_sql(const Schema &schema, const Query &query, const Limits &limits) {
@@ -110,8 +115,9 @@ Statement call_sql(const Schema &schema, const Query &query, const Limits &limit
         for (const Query::CallArgument &given : query.arguments) {
             const Argument &argument = argument_of(function, given.name);
             const std::string name = quoted(argument.name);
-            arguments.push_back((argument.variadic ? "variadic " : "") + name + " => " +
-                                (given.value ? emitter.parameter(*given.value, argument.type.sql_name) : "body." + name));
+            arguments.push_back(
+                (argument.variadic ? "variadic " : "") + name + " => " +
+                (given.value ? emitter.parameter(*given.value, argument.type.sql_name) : "body." + name));
             if (!given.value) from_body.push_back(name + " " + argument.type.sql_name);
         }
     }
@@ -137,7 +143,8 @@ Statement call_sql(const Schema &schema, const Query &query, const Limits &limit
     source.with += ") ";
     if (query.no_result) {
         Statement statement;
-        statement.sql = source.with + "select '', count(*), null::bigint, null::text from source" + emitter.where_unused();
+        statement.sql =
+            source.with + "select '', count(*), null::bigint, null::text from source" + emitter.where_unused();
         return statement;
     }
     return read.answer(source);

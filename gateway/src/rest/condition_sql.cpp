@@ -11,31 +11,56 @@ namespace {
 
 std::string_view sql_operator(Operator op) {
     switch (op) {
-    case Operator::eq: return "=";
-    case Operator::neq: return "<>";
-    case Operator::gt: return ">";
-    case Operator::gte: return ">=";
-    case Operator::lt: return "<";
-    case Operator::lte: return "<=";
-    case Operator::like: return "like";
-    case Operator::ilike: return "ilike";
-    case Operator::match: return "~";
-    case Operator::imatch: return "~*";
-    case Operator::isdistinct: return "is distinct from";
-    case Operator::fts: return "to_tsquery";
-    case Operator::plfts: return "plainto_tsquery";
-    case Operator::phfts: return "phraseto_tsquery";
-    case Operator::wfts: return "websearch_to_tsquery";
-    case Operator::cs: return "@>";
-    case Operator::cd: return "<@";
-    case Operator::ov: return "&&";
-    case Operator::sl: return "<<";
-    case Operator::sr: return ">>";
-    case Operator::nxr: return "&<";
-    case Operator::nxl: return "&>";
-    case Operator::adj: return "-|-";
-    case Operator::in: return "in";
-    case Operator::is: return "is";
+    case Operator::eq:
+        return "=";
+    case Operator::neq:
+        return "<>";
+    case Operator::gt:
+        return ">";
+    case Operator::gte:
+        return ">=";
+    case Operator::lt:
+        return "<";
+    case Operator::lte:
+        return "<=";
+    case Operator::like:
+        return "like";
+    case Operator::ilike:
+        return "ilike";
+    case Operator::match:
+        return "~";
+    case Operator::imatch:
+        return "~*";
+    case Operator::isdistinct:
+        return "is distinct from";
+    case Operator::fts:
+        return "to_tsquery";
+    case Operator::plfts:
+        return "plainto_tsquery";
+    case Operator::phfts:
+        return "phraseto_tsquery";
+    case Operator::wfts:
+        return "websearch_to_tsquery";
+    case Operator::cs:
+        return "@>";
+    case Operator::cd:
+        return "<@";
+    case Operator::ov:
+        return "&&";
+    case Operator::sl:
+        return "<<";
+    case Operator::sr:
+        return ">>";
+    case Operator::nxr:
+        return "&<";
+    case Operator::nxl:
+        return "&>";
+    case Operator::adj:
+        return "-|-";
+    case Operator::in:
+        return "in";
+    case Operator::is:
+        return "is";
     }
     return {};
 }
@@ -43,7 +68,9 @@ std::string_view sql_operator(Operator op) {
 class ConditionWriter {
 public:
     ConditionWriter(const Condition &condition, Expression left, Emitter &emitter)
-        : condition_(condition), left_(std::move(left)), emitter_(emitter) {}
+        : condition_(condition),
+          left_(std::move(left)),
+          emitter_(emitter) {}
 
     std::string text() {
         const std::string positive = compare();
@@ -73,7 +100,8 @@ private:
         case Operator::cs:
         case Operator::cd:
             if (left_.type.kind == TypeKind::json) as_jsonb();
-            allow({TypeKind::array, TypeKind::range, TypeKind::json, TypeKind::other}, "an array, range or jsonb column");
+            allow({TypeKind::array, TypeKind::range, TypeKind::json, TypeKind::other},
+                  "an array, range or jsonb column");
             return binary();
         case Operator::ov:
             allow({TypeKind::array, TypeKind::range, TypeKind::other}, "an array or range column");
@@ -93,11 +121,16 @@ private:
 
     std::string is() {
         switch (condition_.is) {
-        case Is::null: return left_.sql + " is null";
-        case Is::not_null: return left_.sql + " is not null";
-        case Is::true_: break;
-        case Is::false_: break;
-        case Is::unknown: break;
+        case Is::null:
+            return left_.sql + " is null";
+        case Is::not_null:
+            return left_.sql + " is not null";
+        case Is::true_:
+            break;
+        case Is::false_:
+            break;
+        case Is::unknown:
+            break;
         }
         allow({TypeKind::boolean}, "a boolean column");
         return left_.sql + (condition_.is == Is::true_    ? " is true"
@@ -145,8 +178,8 @@ private:
     }
 
     [[noreturn]] void refuse(std::string message, std::string hint) {
-        throw Error(400, "42883", std::move(message), "column '" + condition_.field.name + "' is of type " + left_.type.sql_name,
-                    std::move(hint));
+        throw Error(400, "42883", std::move(message),
+                    "column '" + condition_.field.name + "' is of type " + left_.type.sql_name, std::move(hint));
     }
 
     const Condition &condition_;
@@ -174,16 +207,19 @@ Expression field_sql(const Field &field, const Relation &relation, const std::st
         expression.type = {"jsonb", TypeKind::json, {}, {}, true};
     }
     for (const PathStep &step : field.path)
-        expression.sql += (step.as_text ? "->>" : "->") + emitter.parameter(step.value, step.is_index ? "integer" : "text");
+        expression.sql +=
+            (step.as_text ? "->>" : "->") + emitter.parameter(step.value, step.is_index ? "integer" : "text");
     if (field.path.back().as_text)
         expression.type = {"text", TypeKind::text, {}, {}, false};
     else
-        expression.type = {expression.type.is_jsonb ? "jsonb" : "json", TypeKind::json, {}, {}, expression.type.is_jsonb};
+        expression.type = {
+            expression.type.is_jsonb ? "jsonb" : "json", TypeKind::json, {}, {}, expression.type.is_jsonb};
     expression.sql = "(" + expression.sql + ")";
     return expression;
 }
 
-std::string condition_sql(const Condition &condition, const Relation &relation, const std::string &alias, Emitter &emitter) {
+std::string condition_sql(const Condition &condition, const Relation &relation, const std::string &alias,
+                          Emitter &emitter) {
     return ConditionWriter(condition, field_sql(condition.field, relation, alias, emitter), emitter).text();
 }
 

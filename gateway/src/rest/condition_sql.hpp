@@ -17,6 +17,7 @@ struct Expression {
 const Column &known_column(const Relation &relation, std::string_view name);
 
 Expression field_sql(const Field &field, const Relation &relation, const std::string &alias, Emitter &emitter);
-std::string condition_sql(const Condition &condition, const Relation &relation, const std::string &alias, Emitter &emitter);
+std::string condition_sql(const Condition &condition, const Relation &relation, const std::string &alias,
+                          Emitter &emitter);
 
 } // namespace gateway::rest

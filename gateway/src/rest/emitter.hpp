@@ -18,8 +18,9 @@ public:
 
     std::string alias(char letter); // such as t3
 
-    // For the end of the statement. Postgres cannot tell the type of a parameter that the text does not hold, so those of
-    // parts that change nothing, such as the order of a resource that is not shown, are named in a condition that is true.
+    // For the end of the statement. Postgres cannot tell the type of a parameter that the text does not hold, so those
+    // of parts that change nothing, such as the order of a resource that is not shown, are named in a condition that is
+    // true.
     std::string where_unused();
 
 private:

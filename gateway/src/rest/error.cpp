@@ -32,8 +32,8 @@ Error parse_error(std::string_view parameter, std::size_t position, std::string_
 }
 
 Error bound_error(std::string_view what, std::size_t limit) {
-    return Error(400, "PGRST100", "the request asks for too much", std::string(what) + ": at most " + std::to_string(limit),
-                 "Split it into smaller requests.");
+    return Error(400, "PGRST100", "the request asks for too much",
+                 std::string(what) + ": at most " + std::to_string(limit), "Split it into smaller requests.");
 }
 
 Error body_error(std::string message, std::string hint) {
@@ -51,7 +51,8 @@ Error not_single(long long rows) {
 
 Error too_many_affected(long long rows, long long limit) {
     return Error(400, "PGRST124", "Query result exceeds max-affected preference constraint",
-                 "The query affects " + std::to_string(rows) + " rows, at most " + std::to_string(limit) + " are preferred");
+                 "The query affects " + std::to_string(rows) + " rows, at most " + std::to_string(limit) +
+                     " are preferred");
 }
 
 std::string nearest_hint(std::string_view wanted, const std::vector<std::string> &names) {

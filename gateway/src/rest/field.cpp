@@ -13,8 +13,8 @@ std::optional<std::string> index(Scanner &scanner) {
     if (scanner.peek() == '-') digits.push_back(scanner.take());
     const std::size_t sign = digits.size();
     while (scanner.peek() >= '0' && scanner.peek() <= '9') digits.push_back(scanner.take());
-    const bool ends = scanner.at_end() || scanner.starts_with("->") || scanner.starts_with("::") || scanner.peek() == '.' ||
-                      scanner.peek() == ',' || scanner.peek() == ')' || scanner.peek() == ' ';
+    const bool ends = scanner.at_end() || scanner.starts_with("->") || scanner.starts_with("::") ||
+                      scanner.peek() == '.' || scanner.peek() == ',' || scanner.peek() == ')' || scanner.peek() == ' ';
     if (ends && digits.size() > sign && digits.size() <= 9) return digits;
     scanner.rewind(begin);
     return std::nullopt;
@@ -24,7 +24,8 @@ std::optional<std::string> index(Scanner &scanner) {
 
 void read_path(Scanner &scanner, Builder &builder, Field &field, std::string *last_key) {
     while (scanner.starts_with("->")) {
-        if (field.path.size() == builder.limits.path_steps) throw bound_error("steps of a JSON path", builder.limits.path_steps);
+        if (field.path.size() == builder.limits.path_steps)
+            throw bound_error("steps of a JSON path", builder.limits.path_steps);
         if (!field.path.empty() && field.path.back().as_text) scanner.fail("nothing behind the last ->>");
         PathStep step;
         step.as_text = scanner.accept("->>");

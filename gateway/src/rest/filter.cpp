@@ -10,12 +10,31 @@ namespace gateway::rest {
 namespace {
 
 constexpr std::array<std::pair<std::string_view, Operator>, 25> operators = {{
-    {"eq", Operator::eq}, {"neq", Operator::neq}, {"gt", Operator::gt}, {"gte", Operator::gte}, {"lt", Operator::lt},
-    {"lte", Operator::lte}, {"like", Operator::like}, {"ilike", Operator::ilike}, {"match", Operator::match},
-    {"imatch", Operator::imatch}, {"in", Operator::in}, {"is", Operator::is}, {"isdistinct", Operator::isdistinct},
-    {"fts", Operator::fts}, {"plfts", Operator::plfts}, {"phfts", Operator::phfts}, {"wfts", Operator::wfts},
-    {"cs", Operator::cs}, {"cd", Operator::cd}, {"ov", Operator::ov}, {"sl", Operator::sl}, {"sr", Operator::sr},
-    {"nxr", Operator::nxr}, {"nxl", Operator::nxl}, {"adj", Operator::adj},
+    {"eq", Operator::eq},
+    {"neq", Operator::neq},
+    {"gt", Operator::gt},
+    {"gte", Operator::gte},
+    {"lt", Operator::lt},
+    {"lte", Operator::lte},
+    {"like", Operator::like},
+    {"ilike", Operator::ilike},
+    {"match", Operator::match},
+    {"imatch", Operator::imatch},
+    {"in", Operator::in},
+    {"is", Operator::is},
+    {"isdistinct", Operator::isdistinct},
+    {"fts", Operator::fts},
+    {"plfts", Operator::plfts},
+    {"phfts", Operator::phfts},
+    {"wfts", Operator::wfts},
+    {"cs", Operator::cs},
+    {"cd", Operator::cd},
+    {"ov", Operator::ov},
+    {"sl", Operator::sl},
+    {"sr", Operator::sr},
+    {"nxr", Operator::nxr},
+    {"nxl", Operator::nxl},
+    {"adj", Operator::adj},
 }};
 
 constexpr std::string_view an_operator = "an operator such as eq, gt, like, in or is";

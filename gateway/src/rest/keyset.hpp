@@ -1,5 +1,6 @@
 // The token of after=: where the next page begins. It holds the last row's values of the order as a JSON array of texts
-// and nulls, in base64url. It is no secret and proves nothing: a forged one only asks for another page of one's own rows.
+// and nulls, in base64url. It is no secret and proves nothing: a forged one only asks for another page of one's own
+// rows.
 #pragma once
 
 #include <optional>

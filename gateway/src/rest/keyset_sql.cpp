@@ -39,7 +39,8 @@ std::vector<OrderTerm> keyset_order(const Query &query, const Relation &relation
     std::vector<OrderTerm> order = query.root.order;
     for (const OrderTerm &term : order) {
         if (!term.relation.empty() || !term.field.path.empty())
-            throw Error(400, "PGRST100", "after= goes with an order by plain columns only", {}, "Use limit= and offset=.");
+            throw Error(400, "PGRST100", "after= goes with an order by plain columns only", {},
+                        "Use limit= and offset=.");
         if (known_column(relation, term.field.name).type.kind == TypeKind::json)
             throw Error(400, "PGRST100", "after= goes with no order by a JSON column");
     }
@@ -60,9 +61,12 @@ std::string keyset_condition(const Query &query, const std::vector<OrderTerm> &o
     if (values.size() != order.size())
         throw Error(400, "PGRST100", "the token of after= is of another order", {}, "Keep order= from page to page.");
 
-    const bool plain = std::all_of(order.begin(), order.end(), [&](const OrderTerm &term) {
-        return term.descending == order.front().descending && !known_column(relation, term.field.name).nullable;
-    }) && std::all_of(values.begin(), values.end(), [](const auto &value) { return value.has_value(); });
+    const bool plain = std::all_of(order.begin(), order.end(),
+                                   [&](const OrderTerm &term) {
+                                       return term.descending == order.front().descending &&
+                                              !known_column(relation, term.field.name).nullable;
+                                   }) &&
+                       std::all_of(values.begin(), values.end(), [](const auto &value) { return value.has_value(); });
     if (plain) { // a comparison of rows, which an index on these columns can answer
         std::vector<std::string> left, right;
         for (std::size_t i = 0; i < order.size(); ++i) {

@@ -21,7 +21,8 @@ bool apply(Preferences &prefer, std::string_view name, std::string_view value) {
     using Return = Preferences::Return;
     using Count = Preferences::Count;
     using Resolution = Preferences::Resolution;
-    const auto choose = [&](auto &target, std::initializer_list<std::pair<std::string_view, std::decay_t<decltype(target)>>> all) {
+    const auto choose = [&](auto &target,
+                            std::initializer_list<std::pair<std::string_view, std::decay_t<decltype(target)>>> all) {
         for (const auto &[text, choice] : all)
             if (value == text) {
                 target = choice;
@@ -34,7 +35,8 @@ bool apply(Preferences &prefer, std::string_view name, std::string_view value) {
                                        {"representation", Return::representation},
                                        {"headers-only", Return::headers_only}});
     if (name == "count")
-        return choose(prefer.count, {{"exact", Count::exact}, {"planned", Count::planned}, {"estimated", Count::estimated}});
+        return choose(prefer.count,
+                      {{"exact", Count::exact}, {"planned", Count::planned}, {"estimated", Count::estimated}});
     if (name == "resolution")
         return choose(prefer.resolution, {{"merge-duplicates", Resolution::merge_duplicates},
                                           {"ignore-duplicates", Resolution::ignore_duplicates}});
@@ -79,7 +81,8 @@ Preferences parse_preferences(const std::vector<std::string_view> &values) {
         }
     }
     if (prefer.strict && !unknown.empty())
-        throw Error(400, "PGRST122", "Invalid preferences given with handling=strict", "Invalid preferences: " + unknown);
+        throw Error(400, "PGRST122", "Invalid preferences given with handling=strict",
+                    "Invalid preferences: " + unknown);
     if (!prefer.strict && prefer.max_affected) {
         prefer.max_affected.reset();
         std::erase_if(prefer.applied, [](const std::string &each) { return each.starts_with("max-affected="); });

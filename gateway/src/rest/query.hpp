@@ -13,7 +13,7 @@ namespace gateway::rest {
 
 using Slot = std::size_t;
 
-struct PathStep { // of data->a->>b
+struct PathStep {          // of data->a->>b
     bool as_text = false;  // ->>
     bool is_index = false; // an array's index, not a key
     Slot value = 0;
@@ -25,8 +25,31 @@ struct Field {
 };
 
 enum class Operator {
-    eq, neq, gt, gte, lt, lte, like, ilike, match, imatch, in, is, isdistinct, fts, plfts, phfts, wfts,
-    cs, cd, ov, sl, sr, nxr, nxl, adj
+    eq,
+    neq,
+    gt,
+    gte,
+    lt,
+    lte,
+    like,
+    ilike,
+    match,
+    imatch,
+    in,
+    is,
+    isdistinct,
+    fts,
+    plfts,
+    phfts,
+    wfts,
+    cs,
+    cd,
+    ov,
+    sl,
+    sr,
+    nxr,
+    nxl,
+    adj
 };
 
 enum class Quantifier { none, any, all };
@@ -60,9 +83,9 @@ struct OrderTerm {
 };
 
 struct SelectColumn {
-    Field field; // name "*": all columns
+    Field field;       // name "*": all columns
     std::string alias; // the name in the answer, always set but for "*"
-    std::string cast;  // empty: none; one of known_casts
+    std::string cast;  // empty: none; a type of cast_type()
 };
 
 struct Embedding;
@@ -103,9 +126,9 @@ struct Query {
     std::vector<std::string> parameters;
 
     // For whoever runs the statement and answers.
-    bool writes = false;     // else it can run read only
-    bool single = false;     // Format::object: other than one row is not_single(rows), and a write rolls back
-    bool no_result = false;  // 204: a function without result
+    bool writes = false;    // else it can run read only
+    bool single = false;    // Format::object: other than one row is not_single(rows), and a write rolls back
+    bool no_result = false; // 204: a function without result
     std::optional<std::int64_t> max_affected; // more rows changed: too_many_affected(rows, limit), roll back
     bool is_keyset = false;
 
@@ -129,7 +152,7 @@ struct Query {
         Slot value;
     };
     std::vector<Forced> forced; // columns of a PUT that take the filter's value
-    std::size_t overload = 0; // of a function: its place among those of the name
+    std::size_t overload = 0;   // of a function: its place among those of the name
     struct CallArgument {
         std::string name;
         std::optional<Slot> value; // nothing: it is in the body

@@ -12,7 +12,8 @@ namespace {
 std::optional<std::int64_t> row_number(std::string_view text) {
     std::int64_t value = 0;
     const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || text.front() == '-' || failed != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    if (text.empty() || text.front() == '-' || failed != std::errc() || end != text.data() + text.size())
+        return std::nullopt;
     return value;
 }
 
@@ -40,7 +41,8 @@ Part part_of(std::int64_t offset, std::int64_t rows, std::optional<std::int64_t>
                           std::to_string(*total) + " rows.");
     const std::string all = total ? std::to_string(*total) : "*";
     if (rows == 0) return {200, "*/" + all};
-    return {total && rows < *total ? 206 : 200, std::to_string(offset) + "-" + std::to_string(offset + rows - 1) + "/" + all};
+    return {total && rows < *total ? 206 : 200,
+            std::to_string(offset) + "-" + std::to_string(offset + rows - 1) + "/" + all};
 }
 
 } // namespace gateway::rest

@@ -9,8 +9,8 @@
 
 namespace gateway::rest {
 
-// `0-9` or `10-`, of `Range` with `Range-Unit: items` (the unit may stand in front: `items=0-9`). Nothing when it is no such range: then it
-// is ignored, as HTTP wants. Throws PGRST103 when it ends before it begins.
+// `0-9` or `10-`, of `Range` with `Range-Unit: items` (the unit may stand in front: `items=0-9`). Nothing when it is no
+// such range: then it is ignored, as HTTP wants. Throws PGRST103 when it ends before it begins.
 std::optional<RowRange> parse_range(std::string_view header);
 
 struct Part {

@@ -45,14 +45,17 @@ std::vector<std::string> ReadSql::filters(const Level &level, const Relation &re
     return conditions;
 }
 
-std::string ReadSql::logic(const Logic &logic_, const Level &level, const Relation &relation, const std::string &alias) {
+std::string ReadSql::logic(const Logic &logic_, const Level &level, const Relation &relation,
+                           const std::string &alias) {
     if (logic_.kind == Logic::Kind::condition) {
         const Condition &condition = logic_.condition;
-        const Embedding *embedding = condition.field.path.empty() ? find_embedding(level, condition.field.name) : nullptr;
+        const Embedding *embedding =
+            condition.field.path.empty() ? find_embedding(level, condition.field.name) : nullptr;
         if (!embedding) return condition_sql(condition, relation, alias, emitter_);
         if (condition.op != Operator::is || (condition.is != Is::null && condition.is != Is::not_null))
             throw Error(400, "PGRST120", "the embedded resource '" + embedding->name() + "' takes no such filter", {},
-                        "Only is.null and not.is.null are for a resource; a column's filter is " + embedding->name() + ".column=….");
+                        "Only is.null and not.is.null are for a resource; a column's filter is " + embedding->name() +
+                            ".column=….");
         const bool wanted = (condition.is == Is::not_null) != condition.negated;
         return (wanted ? "" : "not ") + exists(*embedding, relation, alias);
     }
@@ -65,8 +68,8 @@ std::string ReadSql::logic(const Logic &logic_, const Level &level, const Relati
 // The FROM of the target's rows that belong to the origin's row; adds what joins them.
 std::string ReadSql::related(const Relationship &relationship, const std::string &origin, const std::string &target,
                              std::vector<std::string> &conditions) {
-    const auto join = [&](const std::string &left, const std::vector<std::string> &left_columns, const std::string &right,
-                          const std::vector<std::string> &right_columns) {
+    const auto join = [&](const std::string &left, const std::vector<std::string> &left_columns,
+                          const std::string &right, const std::vector<std::string> &right_columns) {
         for (std::size_t i = 0; i < left_columns.size(); ++i)
             conditions.push_back(left + "." + quoted(left_columns[i]) + " = " + right + "." + quoted(right_columns[i]));
     };
@@ -90,11 +93,13 @@ std::string ReadSql::exists(const Embedding &embedding, const Relation &relation
     const std::string target = emitter_.alias('t');
     std::vector<std::string> conditions;
     const std::string from = related(relationship, alias, target, conditions);
-    for (std::string &each : filters(embedding.level, *relationship.target, target)) conditions.push_back(std::move(each));
+    for (std::string &each : filters(embedding.level, *relationship.target, target))
+        conditions.push_back(std::move(each));
     return "exists (select from " + from + where(conditions) + ")";
 }
 
-// A subquery in the select list, not a join: Postgres then makes it for the rows of the page only, after sort and limit.
+// A subquery in the select list, not a join: Postgres then makes it for the rows of the page only, after sort and
+// limit.
 std::string ReadSql::embedded(const Embedding &embedding, const Relation &relation, const std::string &alias) {
     const Relationship relationship = find_relationship(schema_, relation, embedding);
     const Relation &target = *relationship.target;
@@ -120,7 +125,8 @@ void ReadSql::add_spread(Outputs &out, const Embedding &embedding, const Relatio
     const Relationship relationship = find_relationship(schema_, relation, embedding);
     if (!relationship.to_one())
         throw Error(400, "PGRST119", "A spread operation on '" + embedding.name() + "' is not possible",
-                    "'" + relation.name + "' and '" + relationship.target->name + "' do not form a many-to-one or one-to-one relationship");
+                    "'" + relation.name + "' and '" + relationship.target->name +
+                        "' do not form a many-to-one or one-to-one relationship");
     const Relation &target = *relationship.target;
     const std::string name = emitter_.alias('t');
     const std::string side = emitter_.alias('s');
@@ -139,18 +145,21 @@ void ReadSql::add_spread(Outputs &out, const Embedding &embedding, const Relatio
                  order(embedding.level, target, name) + page(embedding.level, "1") + ") " + side + " on true";
 }
 
-void ReadSql::add_columns(Outputs &out, const Level &level, const Relation &relation, const std::string &alias, bool expanded) {
+void ReadSql::add_columns(Outputs &out, const Level &level, const Relation &relation, const std::string &alias,
+                          bool expanded) {
     for (const SelectColumn &column : level.columns) {
         if (column.field.name == "*" && column.alias.empty()) {
             if (!expanded) {
                 out.columns.push_back({alias + ".*", {}});
                 continue;
             }
-            for (const Column &each : relation.columns) out.columns.push_back({alias + "." + quoted(each.name), each.name});
+            for (const Column &each : relation.columns)
+                out.columns.push_back({alias + "." + quoted(each.name), each.name});
             continue;
         }
         const Expression expression = field_sql(column.field, relation, alias, emitter_);
-        out.columns.push_back({column.cast.empty() ? expression.sql : "(" + expression.sql + ")::" + column.cast, column.alias});
+        out.columns.push_back(
+            {column.cast.empty() ? expression.sql : "(" + expression.sql + ")::" + column.cast, column.alias});
     }
     for (const Embedding &embedding : level.embeddings) {
         if (!shows_something(embedding.level)) {
@@ -164,7 +173,8 @@ void ReadSql::add_columns(Outputs &out, const Level &level, const Relation &rela
     }
 }
 
-std::string ReadSql::order_term(const OrderTerm &term, const Level &level, const Relation &relation, const std::string &alias) {
+std::string ReadSql::order_term(const OrderTerm &term, const Level &level, const Relation &relation,
+                                const std::string &alias) {
     std::string text;
     if (term.relation.empty()) {
         const Expression expression = field_sql(term.field, relation, alias, emitter_);
@@ -183,12 +193,14 @@ std::string ReadSql::order_term(const OrderTerm &term, const Level &level, const
         const std::string target = emitter_.alias('t');
         std::vector<std::string> conditions;
         const std::string from = related(relationship, alias, target, conditions);
-        for (std::string &each : filters(embedding->level, *relationship.target, target)) conditions.push_back(std::move(each));
+        for (std::string &each : filters(embedding->level, *relationship.target, target))
+            conditions.push_back(std::move(each));
         text = "(select " + field_sql(term.field, *relationship.target, target, emitter_).sql + " from " + from +
                where(conditions) + " limit 1)";
     }
     if (term.descending) text += " desc";
-    if (term.nulls != OrderTerm::Nulls::unset) text += term.nulls == OrderTerm::Nulls::first ? " nulls first" : " nulls last";
+    if (term.nulls != OrderTerm::Nulls::unset)
+        text += term.nulls == OrderTerm::Nulls::first ? " nulls first" : " nulls last";
     return text;
 }
 
@@ -238,15 +250,17 @@ Statement ReadSql::answer(const RowSource &source) {
     }
     std::vector<std::string> conditions;
     if (source.filtered) conditions = filters(query_.root, *source.relation, alias);
-    const std::string rows = "(select" + columns + " from " + source.from + " " + alias + out.joins + where(conditions) +
-                             order(query_.root, *source.relation, alias, !source.ordered) + page(query_.root, {}) + ") p";
+    const std::string rows = "(select" + columns + " from " + source.from + " " + alias + out.joins +
+                             where(conditions) + order(query_.root, *source.relation, alias, !source.ordered) +
+                             page(query_.root, {}) + ") p";
     const std::string value = source.one_value ? "p.c0" : "p";
 
     Statement statement;
     if (query_.as_lines) {
         statement.layout = Statement::Layout::each_row;
-        statement.sql = source.with + "select " + (source.one_value ? "coalesce(to_json(p.c0), 'null')" : "row_to_json(p)") +
-                        "::text from " + rows + emitter_.where_unused();
+        statement.sql = source.with + "select " +
+                        (source.one_value ? "coalesce(to_json(p.c0), 'null')" : "row_to_json(p)") + "::text from " +
+                        rows + emitter_.where_unused();
         return statement;
     }
     std::string body;
@@ -291,8 +305,9 @@ Statement ReadSql::keyset_answer(const RowSource &source) {
     }
     const std::string limit = emitter_.parameter(query_.root.limit.value(), "bigint");
     const std::string rows = "(select (select row_to_json(" + row + ") from (select" + columns + ") " + row +
-                             ") as r, json_build_array(" + joined(key, ", ") + ") as k from " + source.from + " " + alias +
-                             out.joins + where(conditions) + " order by " + joined(terms, ", ") + " limit " + limit + ") p";
+                             ") as r, json_build_array(" + joined(key, ", ") + ") as k from " + source.from + " " +
+                             alias + out.joins + where(conditions) + " order by " + joined(terms, ", ") + " limit " +
+                             limit + ") p";
     Statement statement;
     const std::string body = query_.without_body ? "''" : "coalesce(json_agg(p.r), '[]')::text";
     statement.sql = "select " + body + ", count(*), " + total(source) + ", case when count(*) = " + limit +

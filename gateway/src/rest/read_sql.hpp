@@ -14,19 +14,22 @@ namespace gateway::rest {
 struct RowSource {
     std::string from; // in FROM: a qualified relation, or the name of the CTE
     const Relation *relation = nullptr;
-    bool filtered = true;      // the filters of the query apply here; a write has applied them already
-    bool ordered = false;      // rows come in an order that means something, such as a function's
-    std::string with;          // the CTE, or empty
-    std::string count;         // SQL of the number of rows; empty: those of the answer
-    std::string key = "null";  // SQL of the answer's column 3
-    bool one_value = false;    // a function's scalar results: each row is its one column, not an object
-    bool one_row = false;      // a function that returns no set: the answer is the row itself, not an array
+    bool filtered = true;     // the filters of the query apply here; a write has applied them already
+    bool ordered = false;     // rows come in an order that means something, such as a function's
+    std::string with;         // the CTE, or empty
+    std::string count;        // SQL of the number of rows; empty: those of the answer
+    std::string key = "null"; // SQL of the answer's column 3
+    bool one_value = false;   // a function's scalar results: each row is its one column, not an object
+    bool one_row = false;     // a function that returns no set: the answer is the row itself, not an array
 };
 
 class ReadSql {
 public:
     ReadSql(const Schema &schema, const Query &query, const Limits &limits, Emitter &emitter)
-        : schema_(schema), query_(query), limits_(limits), emitter_(emitter) {}
+        : schema_(schema),
+          query_(query),
+          limits_(limits),
+          emitter_(emitter) {}
 
     Statement answer(const RowSource &source);
 
@@ -43,7 +46,8 @@ private:
         std::string joins;
     };
 
-    void add_columns(Outputs &out, const Level &level, const Relation &relation, const std::string &alias, bool expanded);
+    void add_columns(Outputs &out, const Level &level, const Relation &relation, const std::string &alias,
+                     bool expanded);
     void add_spread(Outputs &out, const Embedding &embedding, const Relation &relation, const std::string &alias);
     std::string embedded(const Embedding &embedding, const Relation &relation, const std::string &alias);
     std::string exists(const Embedding &embedding, const Relation &relation, const std::string &alias);
@@ -51,7 +55,8 @@ private:
                         std::vector<std::string> &conditions);
     std::string logic(const Logic &logic, const Level &level, const Relation &relation, const std::string &alias);
     std::string order(const Level &level, const Relation &relation, const std::string &alias, bool by_default = true);
-    std::string order_term(const OrderTerm &term, const Level &level, const Relation &relation, const std::string &alias);
+    std::string order_term(const OrderTerm &term, const Level &level, const Relation &relation,
+                           const std::string &alias);
     std::string page(const Level &level, std::string_view default_limit);
     std::string total(const RowSource &source);
     Statement keyset_answer(const RowSource &source);

@@ -31,7 +31,8 @@ std::vector<const ForeignKey *> keys_from(const Schema &schema, const std::strin
 // No pair of rows is joined twice: both keys together hold, or are within, a key of the junction.
 bool is_junction(const Relation &relation, const ForeignKey &left, const ForeignKey &right) {
     const auto within = [](const std::vector<std::string> &inner, const auto &...outer) {
-        return std::all_of(inner.begin(), inner.end(), [&](const std::string &name) { return (has(outer, name) || ...); });
+        return std::all_of(inner.begin(), inner.end(),
+                           [&](const std::string &name) { return (has(outer, name) || ...); });
     };
     std::vector<std::vector<std::string>> unique = relation.unique_keys;
     unique.push_back(relation.primary_key);
@@ -64,7 +65,8 @@ public:
             found = filtered(all_, [&](const Relationship &each) { return by_key(each, embedding.target); });
         if (found.size() < 2 || !embedding.hint.empty()) return found;
         // A view on a junction is the same road as the junction itself.
-        const auto through_table = filtered(found, [&](const Relationship &each) { return each.far && !is_view(junction(each)); });
+        const auto through_table =
+            filtered(found, [&](const Relationship &each) { return each.far && !is_view(junction(each)); });
         if (through_table.empty()) return found;
         return filtered(found, [&](const Relationship &each) { return !each.far || !is_view(junction(each)); });
     }
@@ -119,10 +121,14 @@ std::string columns_text(const std::string &relation, const std::vector<std::str
 
 std::string_view kind_text(Kind kind) {
     switch (kind) {
-    case Kind::many_to_one: return "many-to-one";
-    case Kind::one_to_one: return "one-to-one";
-    case Kind::one_to_many: return "one-to-many";
-    case Kind::many_to_many: return "many-to-many";
+    case Kind::many_to_one:
+        return "many-to-one";
+    case Kind::one_to_one:
+        return "one-to-one";
+    case Kind::one_to_many:
+        return "one-to-many";
+    case Kind::many_to_many:
+        return "many-to-many";
     }
     return {};
 }
@@ -147,7 +153,8 @@ Error ambiguous(const Relation &origin, const Embedding &embedding, const std::v
         details += "{\"cardinality\":" + json_string(kind_text(each.kind)) +
                    ",\"embedding\":" + json_string(origin.name + " with " + each.target->name) +
                    ",\"relationship\":" + json_string(relationship_text(each)) + "}";
-        hints += (hints.empty() ? "'" : ", '") + each.target->name + "!" + (each.far ? each.near->from : each.near->constraint) + "'";
+        hints += (hints.empty() ? "'" : ", '") + each.target->name + "!" +
+                 (each.far ? each.near->from : each.near->constraint) + "'";
     }
     Error error(300, "PGRST201",
                 "Could not embed because more than one relationship was found for '" + origin.name + "' and '" +
@@ -159,16 +166,17 @@ Error ambiguous(const Relation &origin, const Embedding &embedding, const std::v
     return error;
 }
 
-Error missing(const Schema &schema, const Relation &origin, const Embedding &embedding, const std::vector<Relationship> &all) {
+Error missing(const Schema &schema, const Relation &origin, const Embedding &embedding,
+              const std::vector<Relationship> &all) {
     std::vector<std::string> names;
     for (const Relationship &each : all)
         if (each.target->selectable.user) names.push_back(each.target->name);
     return Error(400, "PGRST200",
                  "Could not find a relationship between '" + origin.name + "' and '" + embedding.target +
                      "' in the schema cache",
-                 "Searched for a foreign key relationship between '" + origin.name + "' and '" + embedding.target + "'" +
-                     (embedding.hint.empty() ? "" : " using the hint '" + embedding.hint + "'") + " in the schema '" +
-                     schema.name + "', but no matches were found.",
+                 "Searched for a foreign key relationship between '" + origin.name + "' and '" + embedding.target +
+                     "'" + (embedding.hint.empty() ? "" : " using the hint '" + embedding.hint + "'") +
+                     " in the schema '" + schema.name + "', but no matches were found.",
                  nearest_hint(embedding.target, names));
 }
 

@@ -52,7 +52,8 @@ void set_page(Query &query, const Request &request, Builder &builder) {
             if (root.limit) limit = std::max<std::int64_t>(0, limit - (range.first - offset));
             offset = range.first;
         }
-        if (range.last) limit = std::min(limit, *range.last < offset ? 0 : std::min(*range.last - offset, most - 1) + 1);
+        if (range.last)
+            limit = std::min(limit, *range.last < offset ? 0 : std::min(*range.last - offset, most - 1) + 1);
     }
     root.limit.reset();
     root.offset.reset();
@@ -108,12 +109,14 @@ void require_columns(const Relation &relation, const std::vector<std::string> &n
         std::vector<std::string> known;
         for (const Column &each : relation.columns)
             if (each.selectable.user) known.push_back(each.name);
-        throw Error(400, "PGRST204", "Could not find the '" + name + "' column of '" + relation.name + "' in the schema cache",
-                    {}, nearest_hint(name, known));
+        throw Error(400, "PGRST204",
+                    "Could not find the '" + name + "' column of '" + relation.name + "' in the schema cache", {},
+                    nearest_hint(name, known));
     }
 }
 
-std::vector<std::string> only(const std::vector<std::string> &names, const std::optional<std::vector<std::string>> &wanted) {
+std::vector<std::string> only(const std::vector<std::string> &names,
+                              const std::optional<std::vector<std::string>> &wanted) {
     if (!wanted) return names;
     std::vector<std::string> left;
     for (const std::string &name : names)
@@ -122,8 +125,8 @@ std::vector<std::string> only(const std::vector<std::string> &names, const std::
     return left;
 }
 
-// Which columns a body writes: named ones; else all keys that occur, absent ones as null; or, with missing=default, each
-// row its own keys.
+// Which columns a body writes: named ones; else all keys that occur, absent ones as null; or, with missing=default,
+// each row its own keys.
 void set_written(Query &query, const Body &body, const TopParameters &top, const Request &request, Builder &builder) {
     if (!request.prefer.missing_default || query.action == Query::Action::update) {
         std::vector<std::string> all;
@@ -147,7 +150,8 @@ void set_written(Query &query, const Body &body, const TopParameters &top, const
         place.push_back(static_cast<std::size_t>(same - sets.begin()));
         if (same == sets.end()) sets.push_back(left);
     }
-    if (sets.size() > builder.limits.key_sets) throw bound_error("different sets of keys in a body", builder.limits.key_sets);
+    if (sets.size() > builder.limits.key_sets)
+        throw bound_error("different sets of keys in a body", builder.limits.key_sets);
     if (sets.size() < 2) {
         query.written.push_back({sets.empty() ? std::vector<std::string>() : sets.front(), std::nullopt});
         return;
@@ -168,7 +172,8 @@ void set_upsert(Query &query, const Relation &relation, const TopParameters &top
     if (!query.merge && !query.ignore) return;
     query.on_conflict = top.on_conflict.value_or(relation.primary_key);
     if (query.merge && query.on_conflict.empty())
-        refuse("'" + relation.name + "' has no primary key to find duplicates by", "Name the columns: on_conflict=a,b.");
+        refuse("'" + relation.name + "' has no primary key to find duplicates by",
+               "Name the columns: on_conflict=a,b.");
     require_columns(relation, query.on_conflict);
 }
 
@@ -184,7 +189,8 @@ void set_put(Query &query, const Relation &relation, const Body &body) {
         const auto &key = relation.primary_key;
         if (filter.kind != Logic::Kind::condition || condition.op != Operator::eq || condition.negated ||
             condition.quantifier != Quantifier::none || !condition.field.path.empty() ||
-            std::find(key.begin(), key.end(), condition.field.name) == key.end() || !named.insert(condition.field.name).second)
+            std::find(key.begin(), key.end(), condition.field.name) == key.end() ||
+            !named.insert(condition.field.name).second)
             throw wrong_filters();
         const auto given = body.scalars.find(condition.field.name);
         auto &columns = query.written.front().columns;
@@ -247,18 +253,21 @@ Query write_query(const Schema &schema, std::string_view relation_name, const Re
         refuse("limit= and offset= do not bound a write", "Name the rows by filters, or use Prefer: max-affected.");
     for (const Embedding &embedding : query.root.embeddings)
         if (embedding.inner)
-            refuse("!inner does not choose the rows of a write", "Filter by columns, or " + embedding.name() + "=not.is.null.");
+            refuse("!inner does not choose the rows of a write",
+                   "Filter by columns, or " + embedding.name() + "=not.is.null.");
     const bool inserts = query.action == Action::insert || query.action == Action::upsert_one;
     if (query.action == Action::insert && !query.root.filters.empty()) refuse("POST takes no filters");
     if (!inserts && query.root.filters.empty())
-        throw Error(400, "21000", std::string(query.action == Action::update ? "UPDATE" : "DELETE") + " requires a filter", {},
+        throw Error(400, "21000",
+                    std::string(query.action == Action::update ? "UPDATE" : "DELETE") + " requires a filter", {},
                     "For all rows say so, with a filter that all rows meet: column=not.is.null of a key column.");
 
     if (query.action == Action::remove) {
         if (top.columns) refuse("columns= is for writes with a body");
     } else {
         Body body = read_body(request, limits);
-        if (query.action == Action::update && body.row_sets.size() != 1) throw body_error("PATCH takes one row of new values");
+        if (query.action == Action::update && body.row_sets.size() != 1)
+            throw body_error("PATCH takes one row of new values");
         if (top.columns) require_columns(relation, *top.columns);
         set_written(query, body, top, request, builder);
         for (const Query::KeySet &set : query.written) require_columns(relation, set.columns);
@@ -268,8 +277,10 @@ Query write_query(const Schema &schema, std::string_view relation_name, const Re
             set_put(query, relation, body);
         query.body = builder.value(as_array(std::move(body)));
     }
-    query.key_wanted = inserts && request.prefer.returns == Preferences::Return::headers_only && !relation.primary_key.empty();
-    if (query.action == Action::update || query.action == Action::remove) query.max_affected = request.prefer.max_affected;
+    query.key_wanted =
+        inserts && request.prefer.returns == Preferences::Return::headers_only && !relation.primary_key.empty();
+    if (query.action == Action::update || query.action == Action::remove)
+        query.max_affected = request.prefer.max_affected;
     query.shape = shape_of(query);
     return query;
 }
@@ -318,7 +329,8 @@ Query call_query(const Schema &schema, std::string_view name, const Request &req
         query.overload = choose_function(schema, name, given, false);
         const Function &function = function_at(schema, name, query.overload);
         if (function.volatility == Volatility::volatile_)
-            throw Error(405, "PGRST101", "the function " + function.name + " may change data and is called with POST only");
+            throw Error(405, "PGRST101",
+                        "the function " + function.name + " may change data and is called with POST only");
         for (const Argument &argument : function.arguments) {
             if (std::find(given.begin(), given.end(), argument.name) == given.end()) continue;
             ArrayLiteral list;

@@ -9,8 +9,8 @@ namespace gateway::rest {
 namespace {
 
 bool is_name_byte(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$' || c == ' ' ||
-           static_cast<unsigned char>(c) >= 0x80;
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$' ||
+           c == ' ' || static_cast<unsigned char>(c) >= 0x80;
 }
 
 } // namespace

@@ -11,23 +11,49 @@ namespace gateway::rest {
 namespace {
 
 constexpr std::array<std::pair<std::string_view, std::string_view>, 33> casts = {{
-    {"bigint", "bigint"}, {"bool", "boolean"}, {"boolean", "boolean"}, {"bytea", "bytea"}, {"char", "text"},
-    {"cidr", "cidr"}, {"date", "date"}, {"decimal", "numeric"}, {"double precision", "double precision"},
-    {"float", "double precision"}, {"float4", "real"}, {"float8", "double precision"}, {"inet", "inet"}, {"int", "integer"},
-    {"int2", "smallint"}, {"int4", "integer"}, {"int8", "bigint"}, {"integer", "integer"}, {"interval", "interval"},
-    {"json", "json"}, {"jsonb", "jsonb"}, {"money", "money"}, {"numeric", "numeric"}, {"real", "real"},
-    {"smallint", "smallint"}, {"text", "text"}, {"time", "time without time zone"},
-    {"timestamp", "timestamp without time zone"}, {"timestamptz", "timestamp with time zone"},
-    {"timetz", "time with time zone"}, {"uuid", "uuid"}, {"varchar", "character varying"}, {"macaddr", "macaddr"},
+    {"bigint", "bigint"},
+    {"bool", "boolean"},
+    {"boolean", "boolean"},
+    {"bytea", "bytea"},
+    {"char", "text"},
+    {"cidr", "cidr"},
+    {"date", "date"},
+    {"decimal", "numeric"},
+    {"double precision", "double precision"},
+    {"float", "double precision"},
+    {"float4", "real"},
+    {"float8", "double precision"},
+    {"inet", "inet"},
+    {"int", "integer"},
+    {"int2", "smallint"},
+    {"int4", "integer"},
+    {"int8", "bigint"},
+    {"integer", "integer"},
+    {"interval", "interval"},
+    {"json", "json"},
+    {"jsonb", "jsonb"},
+    {"money", "money"},
+    {"numeric", "numeric"},
+    {"real", "real"},
+    {"smallint", "smallint"},
+    {"text", "text"},
+    {"time", "time without time zone"},
+    {"timestamp", "timestamp without time zone"},
+    {"timestamptz", "timestamp with time zone"},
+    {"timetz", "time with time zone"},
+    {"uuid", "uuid"},
+    {"varchar", "character varying"},
+    {"macaddr", "macaddr"},
 }};
 
 // A name that goes into SQL, quoted: too long a one would be cut, and other characters have no business there.
 std::string checked_alias(Scanner &scanner, std::string alias) {
     const bool plain = std::all_of(alias.begin(), alias.end(), [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$' || c == ' ' ||
-               c == '-' || static_cast<unsigned char>(c) >= 0x80;
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$' ||
+               c == ' ' || c == '-' || static_cast<unsigned char>(c) >= 0x80;
     });
-    if (!plain || alias.size() > 63) scanner.fail("a name of letters, digits, spaces, _ $ and -, at most 63 bytes long");
+    if (!plain || alias.size() > 63)
+        scanner.fail("a name of letters, digits, spaces, _ $ and -, at most 63 bytes long");
     return alias;
 }
 
@@ -118,7 +144,8 @@ private:
         for (const Embedding &other : level.embeddings)
             if (other.name() == embedding.name())
                 throw Error(400, "PGRST100", "'" + embedding.name() + "' is embedded twice", {},
-                            "Give each a name of its own: one:" + embedding.target + "(…),other:" + embedding.target + "(…).");
+                            "Give each a name of its own: one:" + embedding.target + "(…),other:" + embedding.target +
+                                "(…).");
         level.embeddings.push_back(std::move(embedding));
     }
 

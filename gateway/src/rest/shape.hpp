@@ -1,4 +1,5 @@
-// The shape of a query: everything that its SQL depends on but the schema. Two queries of one shape differ in values only.
+// The shape of a query: everything that its SQL depends on but the schema. Two queries of one shape differ in values
+// only.
 #pragma once
 
 #include "rest/query.hpp"

@@ -19,8 +19,9 @@ inline std::string quoted(std::string_view name) {
     return out + '"';
 }
 
-inline std::string qualified(const Schema &schema, std::string_view name) { return quoted(schema.name) + '.' + quoted(name); }
-
+inline std::string qualified(const Schema &schema, std::string_view name) {
+    return quoted(schema.name) + '.' + quoted(name);
+}
 
 inline std::string joined(const std::vector<std::string> &parts, std::string_view separator) {
     std::string out;

@@ -13,8 +13,11 @@ namespace {
 class WriteSql {
 public:
     WriteSql(const Schema &schema, const Query &query, const Limits &limits)
-        : query_(query), relation_(*schema.relation(query.target)), emitter_(query),
-          read_(schema, query, limits, emitter_), table_(qualified(schema, relation_.name)) {}
+        : query_(query),
+          relation_(*schema.relation(query.target)),
+          emitter_(query),
+          read_(schema, query, limits, emitter_),
+          table_(qualified(schema, relation_.name)) {}
 
     Statement statement() {
         if (query_.action == Query::Action::update)
@@ -27,7 +30,8 @@ public:
         const std::string key = query_.key_wanted ? inserted_key() : "null";
         if (!query_.representation) {
             Statement statement;
-            statement.sql = with_ + "select '', count(*), " + total() + ", " + key + "::text from source" + emitter_.where_unused();
+            statement.sql =
+                with_ + "select '', count(*), " + total() + ", " + key + "::text from source" + emitter_.where_unused();
             return statement;
         }
         RowSource source;
@@ -56,8 +60,8 @@ private:
     std::string inserted_key() const {
         std::vector<std::string> names;
         for (const std::string &name : relation_.primary_key) names.push_back("source." + quoted(name));
-        return "(case when (select count(*) from source) = 1 then (select row_to_json(k) from (select " + joined(names, ", ") +
-               " from source) k) end)";
+        return "(case when (select count(*) from source) = 1 then (select row_to_json(k) from (select " +
+               joined(names, ", ") + " from source) k) end)";
     }
 
     // body("a" integer, "b" text)
@@ -86,12 +90,13 @@ private:
             }
         }
         const std::string from = rows + (from_body.empty() ? std::string() : body_columns(from_body));
-        return "insert into " + table_ + " as t" + (columns.empty() ? "" : " (" + joined(columns, ", ") + ")") + " select " +
-               joined(values, ", ") + " from " + from;
+        return "insert into " + table_ + " as t" + (columns.empty() ? "" : " (" + joined(columns, ", ") + ")") +
+               " select " + joined(values, ", ") + " from " + from;
     }
 
     std::string on_conflict(const std::vector<std::string> &written) const {
-        if (query_.on_conflict.empty() || (!query_.merge && !query_.ignore)) return query_.ignore ? " on conflict do nothing" : "";
+        if (query_.on_conflict.empty() || (!query_.merge && !query_.ignore))
+            return query_.ignore ? " on conflict do nothing" : "";
         std::vector<std::string> keys, changes;
         for (const std::string &name : query_.on_conflict) keys.push_back(quoted(known_column(relation_, name).name));
         const std::string target = " on conflict (" + joined(keys, ", ") + ") do ";
@@ -110,7 +115,8 @@ private:
             const Query::KeySet &set = query_.written.front();
             const bool reads_body = std::any_of(set.columns.begin(), set.columns.end(),
                                                 [&](const std::string &name) { return !forced(name); });
-            const std::string rows = reads_body ? "json_to_recordset(" + body + ") as " : "json_array_elements(" + body + ") as body";
+            const std::string rows =
+                reads_body ? "json_to_recordset(" + body + ") as " : "json_array_elements(" + body + ") as body";
             with_ = "with source as (" + insert_of(set, rows) + on_conflict(set.columns) + returning("t") + ") ";
             return;
         }
@@ -121,11 +127,11 @@ private:
         for (std::size_t i = 0; i < query_.written.size(); ++i) {
             const Query::KeySet &set = query_.written[i];
             const std::string name = "i" + std::to_string(i);
-            const std::string rows = "payload p" +
-                                     (set.columns.empty() ? std::string() : ", json_to_record(p.value) as ");
+            const std::string rows =
+                "payload p" + (set.columns.empty() ? std::string() : ", json_to_record(p.value) as ");
             with_ += ", " + name + " as (" + insert_of(set, rows) + " where p.ordinality = any(" +
-                     emitter_.parameter(set.rows.value(), "bigint[]") + ") order by p.ordinality" + on_conflict(set.columns) +
-                     returning("t") + ")";
+                     emitter_.parameter(set.rows.value(), "bigint[]") + ") order by p.ordinality" +
+                     on_conflict(set.columns) + returning("t") + ")";
             all += (all.empty() ? "select * from " : " union all select * from ") + name;
         }
         with_ += ", source as (" + all + ") ";
@@ -141,7 +147,8 @@ private:
         std::vector<std::string> changes;
         for (const std::string &name : columns) changes.push_back(quoted(name) + " = body." + quoted(name));
         with_ = "with source as (update " + table_ + " as t set " + joined(changes, ", ") + " from json_to_recordset(" +
-                emitter_.parameter(query_.body.value(), "json") + ") as " + body_columns(columns) + where + returning("t") + ") ";
+                emitter_.parameter(query_.body.value(), "json") + ") as " + body_columns(columns) + where +
+                returning("t") + ") ";
     }
 
     void remove() {
