@@ -13,6 +13,7 @@ const Statement attach_to_tenant{"attach_to_tenant",
                                  "select tenancy.attach($1), tenancy.user_id(), tenancy.tenant_id()"};
 const Statement log_out{"logout", "select tenancy.logout($1)"};
 const Statement alive{"alive", "select 1"};
+const Statement acting_role{"acting_role", "select current_user"};
 
 // Token, session, and the seconds until it ends.
 #define SIGN_IN                                                                                                        \
@@ -59,6 +60,11 @@ void TenantClient::ping() { pool_.lease()->run(alive); }
 std::string TenantClient::session(const std::string &token) {
     const std::array<Call, 2> calls{{{&attach, {token}}, {&who, {}}}};
     return std::string(ask(calls).back().text(0, 0));
+}
+
+rest::Role TenantClient::role(const std::string &token) {
+    const std::array<Call, 2> calls{{{&attach, {token}}, {&acting_role, {}}}};
+    return ask(calls).back().text(0, 0) == "tenancy_admin" ? rest::Role::admin : rest::Role::user;
 }
 
 std::optional<Answer> TenantClient::list(const std::string &token, const std::string &resource) {

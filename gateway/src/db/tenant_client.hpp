@@ -3,6 +3,7 @@
 
 #include "db/catalog.hpp"
 #include "db/pool.hpp"
+#include "rest/openapi.hpp"
 
 #include <optional>
 #include <string>
@@ -30,6 +31,7 @@ public:
     SignIn choose_tenant(const std::string &token, const std::optional<std::string> &tenant);
     std::string session(const std::string &token); // session JSON
     void logout(const std::string &token);
+    rest::Role role(const std::string &token); // that the token's statements run as
 
     // Nothing when there is no such resource, or no such row for this token's tenant.
     std::optional<Answer> list(const std::string &token, const std::string &resource);

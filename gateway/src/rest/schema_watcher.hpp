@@ -1,0 +1,30 @@
+// A thread that keeps the schema cache fresh: it listens on one connection of its own for the notifications that DDL sends,
+// or, where a pooler in transaction mode stands between, looks at the catalogs every few seconds.
+#pragma once
+
+#include "db/pool.hpp"
+#include "rest/schema_cache.hpp"
+
+#include <chrono>
+#include <thread>
+
+namespace gateway::rest {
+
+class SchemaWatcher {
+public:
+    // `poll` 0: listen. The connections that `connect` makes must end their waits when the process ends.
+    SchemaWatcher(SchemaCache &cache, db::Pool::Connect connect, std::chrono::seconds poll);
+
+private:
+    void run(const std::stop_token &stop);
+    void watch(db::Connection &connection, const std::stop_token &stop);
+    bool changed(db::Connection &connection, const std::stop_token &stop);
+
+    SchemaCache &cache_;
+    const db::Pool::Connect connect_;
+    const std::chrono::seconds poll_;
+    std::string fingerprint_;
+    std::jthread thread_; // last: it ends before what it uses
+};
+
+} // namespace gateway::rest
