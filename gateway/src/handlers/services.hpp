@@ -21,8 +21,8 @@ struct Services {
     db::TenantClient &database;
     std::string demo_json; // empty: there is none
     std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>();
-    std::shared_ptr<rest::SchemaCache> schema;
-    std::shared_ptr<rest::OpenApi> openapi;
+    std::shared_ptr<rest::SchemaCache> schema = nullptr;
+    std::shared_ptr<rest::OpenApi> openapi = nullptr;
 };
 
 // `names` are the decoded path segments that a route leaves open.
