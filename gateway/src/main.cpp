@@ -285,6 +285,7 @@ int main(int argc, char **argv) {
         metrics_server.stop();
         metrics_thread.join();
     }
+    schema_watcher->stop();
     abort.raise(); // the watchers may be waiting for a server that does not answer
     schema_watcher.reset();
     log::write(log::Level::info, "stopped");

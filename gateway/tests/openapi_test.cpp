@@ -71,6 +71,8 @@ TEST(OpenApi, TypesAreWhatTheJsonHolds) {
     EXPECT_EQ(property(column("c", type("timestamp without time zone", TypeKind::date_time), false)), json::parse(R"({"type":"string"})"))
         << "without a zone it is no date-time of RFC 3339";
     EXPECT_EQ(property(column("c", type("inet", TypeKind::other), false)), json::parse(R"({"type":"string"})"));
+    EXPECT_EQ(property(column("c", type("public.citext", TypeKind::text), false)), json::parse(R"({"type":"string"})"));
+    EXPECT_EQ(property(column("c", type("public.hstore", TypeKind::other), false)), json::object()) << "it may have a cast to JSON";
     Type mood = type("api.mood", TypeKind::enumeration);
     mood.labels = {"sad", "null"};
     EXPECT_EQ(property(column("c", mood)), json::parse(R"({"type":["string","null"],"enum":["sad","null",null]})"));

@@ -43,19 +43,23 @@ json plain_type(const std::string &name) {
         {"record", {{"type", "object"}}},
     };
     const auto found = types.find(name);
-    return found == types.end() ? json{{"type", "string"}} : found->second;
+    if (found != types.end()) return found->second;
+    // A type that is not built in may have a cast to JSON, as hstore has.
+    return name.find('.') == std::string::npos ? json{{"type", "string"}} : json::object();
 }
 
 json type_schema(const Type &type, bool nullable = false) {
     json schema;
     switch (type.kind) {
     case TypeKind::array: {
-        json items = plain_type(type.element);
-        if (!type.labels.empty()) items["enum"] = type.labels;
+        json items = type.labels.empty() ? plain_type(type.element) : json{{"type", "string"}, {"enum", type.labels}};
         schema = {{"type", "array"}, {"items", std::move(items)}};
         break;
     }
     case TypeKind::enumeration: schema = {{"type", "string"}, {"enum", type.labels}}; break;
+    case TypeKind::text:
+    case TypeKind::range:
+    case TypeKind::text_search: schema = {{"type", "string"}}; break;
     case TypeKind::composite: schema = {{"type", "object"}}; break;
     default: schema = plain_type(type.base.empty() ? type.sql_name : type.base);
     }
@@ -162,11 +166,13 @@ private:
         std::string text = column.comment;
         const auto add = [&](const std::string &more) { text += (text.empty() ? "" : "\n\n") + more; };
         if (relation.primary_key == std::vector<std::string>{column.name}) add("The primary key.");
+        std::string targets;
         for (const ForeignKey &key : schema_.foreign_keys) {
             const Relation *target = schema_.relation(key.to);
             if (key.from == relation.name && key.from_columns.size() == 1 && key.from_columns[0] == column.name && target && may(target->selectable))
-                add("Refers to `" + key.to + "." + key.to_columns[0] + "`.");
+                targets += (targets.empty() ? "`" : ", `") + key.to + "." + key.to_columns[0] + "`";
         }
+        if (!targets.empty()) add("Refers to " + targets + ".");
         describe(schema, text);
         return schema;
     }
@@ -365,7 +371,7 @@ private:
             {"after", query("after", "The page after a row; empty: the first one.")},
             {"columns", query("columns", "The columns to write, where the body has more.")},
             {"onConflict", query("on_conflict", "The columns of the unique key that tells whether a row is there already.")},
-            {"range", header("Range", "The rows from and to, counted from 0: `0-9`.")},
+            {"range", header("Range", "The first and the last row, the first of all being 0: `0-9`.")},
             {"preferCount", header("Prefer", "`count=exact`, `count=planned` or `count=estimated`.")},
             {"preferWrite", header("Prefer", "`return=minimal`, `return=headers-only` or `return=representation`; `resolution=merge-duplicates` or "
                                              "`resolution=ignore-duplicates`; `missing=default`; `tx=rollback`; `handling=strict, max-affected=N`.")}};

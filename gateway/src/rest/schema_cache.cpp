@@ -23,8 +23,8 @@ std::shared_ptr<const Schema> SchemaCache::known() const {
 std::shared_ptr<const Schema> SchemaCache::current() {
     if (auto schema = known()) return schema;
     auto connection = pool_.lease();
-    if (auto schema = known()) return schema; // others have read it while this one waited for a connection
-    read_again(*connection.operator->());
+    const std::lock_guard one_at_a_time(reading_);
+    if (!known()) read(*connection.operator->()); // else others have read it while this one waited
     return known();
 }
 
@@ -41,6 +41,10 @@ std::shared_ptr<const Schema> SchemaCache::look_again() {
 
 void SchemaCache::read_again(db::Connection &connection) {
     const std::lock_guard one_at_a_time(reading_);
+    read(connection);
+}
+
+void SchemaCache::read(db::Connection &connection) {
     auto schema = std::make_shared<Schema>(read_schema(connection, name_));
     const auto before = known();
     if (before && same(*before, *schema)) return;

@@ -27,6 +27,7 @@ public:
 
 private:
     std::shared_ptr<const Schema> known() const;
+    void read(db::Connection &connection); // while `reading_` is held
 
     const std::string name_;
     db::Pool &pool_;

@@ -207,9 +207,8 @@ private:
         static const std::map<std::string_view, TypeKind> built_in = {
             {"smallint", TypeKind::number},      {"integer", TypeKind::number},         {"bigint", TypeKind::number},
             {"real", TypeKind::number},          {"double precision", TypeKind::number}, {"numeric", TypeKind::number},
-            {"oid", TypeKind::number},           {"boolean", TypeKind::boolean},        {"uuid", TypeKind::uuid},
-            {"json", TypeKind::json},            {"jsonb", TypeKind::json},             {"tsvector", TypeKind::text_search},
-            {"tsquery", TypeKind::text_search},
+            {"boolean", TypeKind::boolean},      {"uuid", TypeKind::uuid},              {"json", TypeKind::json},
+            {"jsonb", TypeKind::json},           {"tsvector", TypeKind::text_search},   {"tsquery", TypeKind::text_search},
         };
         const auto found = built_in.find(type.name);
         if (found != built_in.end()) return found->second;

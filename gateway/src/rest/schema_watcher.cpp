@@ -14,7 +14,6 @@ using namespace std::chrono_literals;
 
 // tenancy_schema is what the extension notifies; pgrst is PostgREST's, which migration tools know.
 const std::array<db::Statement, 2> listen = {{{"listen", "listen tenancy_schema"}, {"listen_pgrst", "listen pgrst"}}};
-const db::Statement alive{"alive", "select 1"};
 
 // Each change of a catalog's row gives it another xmin; ANALYZE and VACUUM do not.
 const db::Statement catalogs{"catalogs", R"(
@@ -33,7 +32,7 @@ select concat_ws(' ',
 
 constexpr auto shortest_pause = 100ms;
 constexpr auto longest_pause = 5s;
-// A server that is gone without a word is noticed so.
+// How long nobody need tell of a change; a server that is gone without a word is noticed so, too.
 constexpr auto heartbeat = 60s;
 
 // True: it is time to go.
@@ -57,10 +56,7 @@ void SchemaWatcher::run(const std::stop_token &stop) {
             const auto connection = connect_();
             if (poll_ == 0s)
                 for (const db::Statement &statement : listen) connection->run(statement);
-            else
-                fingerprint_ = connection->run(catalogs).text(0, 0);
-            // What changed before this connection was there told nobody.
-            cache_.read_again(*connection);
+            read(*connection); // what changed before this connection was there told nobody
             if (told) log::write(log::Level::info, "changes of the schema are noticed again");
             told = false;
             wait = shortest_pause;
@@ -75,6 +71,11 @@ void SchemaWatcher::run(const std::stop_token &stop) {
     }
 }
 
+void SchemaWatcher::read(db::Connection &connection) {
+    fingerprint_ = connection.run(catalogs).text(0, 0); // first: what changes meanwhile is seen the next time
+    cache_.read_again(connection);
+}
+
 void SchemaWatcher::watch(db::Connection &connection, const std::stop_token &stop) {
     std::chrono::milliseconds last = 0ms; // what the last reading took
     while (!stop.stop_requested()) {
@@ -82,9 +83,10 @@ void SchemaWatcher::watch(db::Connection &connection, const std::stop_token &sto
         // Together with what comes right after, as the statements of a migration do; and whoever notifies without end
         // keeps the database busy for a third of the time at most.
         if (pause(stop, std::max(shortest_pause, 2 * last))) return;
-        while (connection.notification(db::Clock::now())) {}
+        const auto until = db::Clock::now() + 1ms;
+        while (connection.notification(until)) {}
         const auto start = db::Clock::now();
-        cache_.read_again(connection);
+        read(connection);
         last = std::chrono::ceil<std::chrono::milliseconds>(db::Clock::now() - start);
         log::write(log::Level::debug, "the schema was read again", {{"ms", static_cast<long long>(last.count())}});
     }
@@ -93,12 +95,10 @@ void SchemaWatcher::watch(db::Connection &connection, const std::stop_token &sto
 bool SchemaWatcher::changed(db::Connection &connection, const std::stop_token &stop) {
     if (poll_ > 0s) {
         if (pause(stop, poll_)) return false;
-        std::string now(connection.run(catalogs).text(0, 0));
-        return now != std::exchange(fingerprint_, now);
+    } else if (const auto payload = connection.notification(db::Clock::now() + heartbeat)) {
+        return *payload != "reload config"; // PostgREST's word for something else
     }
-    const auto payload = connection.notification(db::Clock::now() + heartbeat);
-    if (!payload) connection.run(alive);
-    return payload && *payload != "reload config"; // PostgREST's word for something else
+    return connection.run(catalogs).text(0, 0) != fingerprint_;
 }
 
 } // namespace gateway::rest
