@@ -55,7 +55,7 @@ select is_empty(
 select is_empty(
   $$select p.oid::regprocedure from pg_proc p
      where p.pronamespace = 'tenancy'::regnamespace and p.prosecdef
-       and p.proname not in ('use_directory', 'reset_sign_in', 'trust_issuer', 'distrust_issuer', 'trusted_issuers', 'logout', 'revoke', 'check', 'accept', 'withdraw', 'isolation_rows', 'guard_findings',
+       and p.proname not in ('use_directory', 'reset_sign_in', 'trust_issuer', 'distrust_issuer', 'trusted_issuers', 'logout', 'revoke', 'check', 'accept', 'withdraw', 'isolation_rows', 'guard_findings', 'schema_change_event',
                              'suspend', 'resume', 'my_sessions', 'end_other_sessions', 'revoke_all', 'rotate_secrets', 'clean_sessions')$$,
   'only these functions run with their owner''s rights');
 

@@ -155,6 +155,7 @@ std::optional<Config> read_config(int argc, const char *const *argv, int &exit_c
     std::vector<std::string> trusted_proxies;
     std::vector<std::string> cors_origins;
     long long statement_timeout = config.statement_timeout.count();
+    long long schema_poll = config.schema_poll.count();
 
     CLI::App app{"tenancy-gateway: signs users in and serves each tenant's rows over HTTP.", "tenancy-gateway"};
     app.option_defaults()->always_capture_default();
@@ -173,6 +174,10 @@ std::optional<Config> read_config(int argc, const char *const *argv, int &exit_c
     app.add_option("--schema", config.schema, "schema whose tables and views are served")
         ->envname("TENANCY_SCHEMA")
         ->check(check_name);
+    app.add_option("--schema-poll", schema_poll,
+                   "look for changes of the schema every so many seconds, where a pooler keeps LISTEN from working; 0: LISTEN")
+        ->envname("TENANCY_SCHEMA_POLL")
+        ->check(CLI::Range(0LL, 3'600LL));
     app.add_option("--web-root", config.web_root, "folder with the page's files")
         ->envname("TENANCY_WEB_ROOT")
         ->check(CLI::ExistingDirectory);
@@ -288,6 +293,7 @@ std::optional<Config> read_config(int argc, const char *const *argv, int &exit_c
     for (const std::string &text : cors_origins) config.edge.cors_origins.push_back(*parse_origin(text));
     config.edge.https = config.secure_cookies;
     config.statement_timeout = std::chrono::milliseconds(statement_timeout);
+    config.schema_poll = std::chrono::seconds(schema_poll);
     return config;
 }
 

@@ -24,6 +24,7 @@ struct Config {
     std::string database_url;
     std::string prefix = "/api";
     std::string schema = "api";
+    std::chrono::seconds schema_poll{0}; // 0: listen for changes
     std::string web_root;
     std::string demo_file;
     unsigned pool_size = 8;

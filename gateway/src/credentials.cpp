@@ -50,7 +50,7 @@ std::optional<std::string> Credentials::token(const http::Request &request) cons
             const auto pair = http::trimmed(rest.substr(0, semicolon));
             rest.remove_prefix(semicolon == std::string_view::npos ? rest.size() : semicolon + 1);
             const auto equals = pair.find('=');
-            if (equals == std::string_view::npos || http::trimmed(pair.substr(0, equals)) != name(request)) continue;
+            if (equals == std::string_view::npos || http::trimmed(pair.substr(0, equals)) != cookie_name(request)) continue;
             if (value) {
                 HttpError twice(400, "TNCY400", "the request has two session cookies");
                 twice.clear_cookie = true;
@@ -86,7 +86,7 @@ std::optional<db::Caller> Credentials::caller(const http::Request &request) cons
 }
 
 std::string Credentials::set_cookie(const http::Request &request, std::string_view token, long max_age_seconds) const {
-    std::string cookie(name(request));
+    std::string cookie(cookie_name(request));
     cookie += "=";
     cookie += token;
     cookie += "; Path=/; HttpOnly; SameSite=Lax; Max-Age=" + std::to_string(max_age_seconds);

@@ -25,11 +25,12 @@ public:
     std::string set_cookie(const http::Request &request, std::string_view token, long max_age_seconds) const;
     std::string clear_cookie(const http::Request &request) const;
 
-private:
-    bool secure(const http::Request &request) const { return secure_ || request.https; }
-    std::string_view name(const http::Request &request) const {
+    std::string_view cookie_name(const http::Request &request) const {
         return secure(request) ? "__Host-tenancy_session" : "tenancy_session";
     }
+
+private:
+    bool secure(const http::Request &request) const { return secure_ || request.https; }
     bool secure_;
 };
 

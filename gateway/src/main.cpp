@@ -8,6 +8,7 @@
 #include "http/connection_server.hpp"
 #include "json.hpp"
 #include "log.hpp"
+#include "rest/schema_watcher.hpp"
 #include "server.hpp"
 #include "service.hpp"
 
@@ -176,14 +177,19 @@ int main(int argc, char **argv) {
     db::PoolOptions pool_options;
     pool_options.size = config->pool_size;
     pool_options.on_lease = [metrics](Metrics::Seconds waited) { metrics->count_wait(waited); };
-    db::Pool pool(pool_options, [&] {
+    const auto new_connection = [&] {
         db::ConnectionOptions now = database;
         now.url = url.get();
         return connect(now, config->schema);
-    });
+    };
+    db::Pool pool(pool_options, new_connection);
     db::Catalog catalog(config->schema);
     db::TenantClient client(pool, catalog);
-    Server server(config->prefix, {Credentials(config->secure_cookies), client, std::move(demo), metrics}, config->web_root);
+    const auto schema = std::make_shared<rest::SchemaCache>(config->schema, pool);
+    Server server(config->prefix,
+                  {Credentials(config->secure_cookies), client, std::move(demo), metrics, schema,
+                   std::make_shared<rest::OpenApi>(config->prefix)},
+                  config->web_root);
 
     server.set_edge(config->edge);
     server.set_trace_to_database(config->trace_to_database);
@@ -268,6 +274,8 @@ int main(int argc, char **argv) {
             }
         });
     }
+    std::optional<rest::SchemaWatcher> schema_watcher;
+    schema_watcher.emplace(*schema, new_connection, config->schema_poll);
     std::thread metrics_thread;
     if (config->metrics_port) metrics_thread = std::thread([&] { metrics_server.run(); });
     service::tell_ready();
@@ -277,7 +285,9 @@ int main(int argc, char **argv) {
         metrics_server.stop();
         metrics_thread.join();
     }
-    abort.raise(); // the watcher may be waiting for a server that does not answer
+    schema_watcher->stop();
+    abort.raise(); // the watchers may be waiting for a server that does not answer
+    schema_watcher.reset();
     log::write(log::Level::info, "stopped");
     return role_is_bad ? exit_bad_role : 0;
 }

@@ -1,6 +1,7 @@
 #include "server.hpp"
 
 #include "db/self_check.hpp"
+#include "handlers/description.hpp"
 #include "handlers/health.hpp"
 #include "handlers/records.hpp"
 #include "handlers/session.hpp"
@@ -33,6 +34,7 @@ const std::vector<Route> api_routes = {
     {"GET", {"auth", "session"}, handlers::show_session},
     {"GET", {"demo"}, handlers::demo},
     {"GET", {"stats"}, handlers::stats},
+    {"GET", {""}, handlers::describe_api},
     {"GET", {"*"}, handlers::list_records},
     {"GET", {"*", "*"}, handlers::show_record},
 };

@@ -92,14 +92,6 @@ std::string zipped(const std::string &body) {
     return done && out.size() < body.size() ? out : std::string();
 }
 
-std::string etag_of(const std::string &body) {
-    unsigned long long hash = 14695981039346656037ull; // FNV-1a: a change must show, nobody must be kept from forging
-    for (const char c : body) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
-    std::array<char, 48> text{};
-    std::snprintf(text.data(), text.size(), "\"%zx-%016llx\"", body.size(), hash);
-    return text.data();
-}
-
 bool plain_name(const std::string &segment) {
     return !segment.empty() && segment.front() != '.' && segment.find_first_of("/\\") == std::string::npos;
 }
@@ -107,6 +99,14 @@ bool plain_name(const std::string &segment) {
 HttpError not_found() { return HttpError(404, "TNCY404", "there is nothing at this address"); }
 
 } // namespace
+
+std::string etag_of(const std::string &body) {
+    unsigned long long hash = 14695981039346656037ull; // FNV-1a: a change must show, nobody must be kept from forging
+    for (const char c : body) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
+    std::array<char, 48> text{};
+    std::snprintf(text.data(), text.size(), "\"%zx-%016llx\"", body.size(), hash);
+    return text.data();
+}
 
 bool accepts_gzip(const http::Request &request) {
     for (const http::Header &header : request.headers) {

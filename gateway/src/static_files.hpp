@@ -42,6 +42,7 @@ private:
     std::size_t bytes_ = 0;
 };
 
+std::string etag_of(const std::string &body);
 bool accepts_gzip(const http::Request &request);
 bool matches_etag(const std::string *if_none_match, std::string_view etag);
 

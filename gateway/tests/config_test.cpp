@@ -90,6 +90,7 @@ TEST(Config, RefusesBadValuesWithExitCodeTwo) {
         {"--database-url", "x", "--workers", "many"},
         {"--database-url", "x", "--sign-in-limit", "0"},
         {"--database-url", "x", "--statement-timeout", "0"},
+        {"--database-url", "x", "--schema-poll", "-1"},
         {"--database-url", "x", "--log-level", "loud"},
         {"--database-url", "x", "--web-root", "/no/such/folder"},
         {"--database-url", "x", "--demo-file", "/no/such/file"},

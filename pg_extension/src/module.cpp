@@ -4,6 +4,7 @@
 #include "guard.hpp"
 #include "hooks.hpp"
 #include "issuer.hpp"
+#include "schema_change.hpp"
 #include "settings.hpp"
 
 extern "C" {
@@ -22,4 +23,5 @@ void _PG_init(void)
     tenancy::directory::init();
     tenancy::issuer::init();
     tenancy::hooks::install();
+    tenancy::schema_change::install();
 }

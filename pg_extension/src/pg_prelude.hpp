@@ -17,6 +17,7 @@ extern "C" {
 #include "catalog/pg_database.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "commands/async.h"
 #include "commands/defrem.h"
 #include "commands/extension.h"
 #include "executor/spi.h"

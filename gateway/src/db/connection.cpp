@@ -210,6 +210,19 @@ Result Connection::run(const Statement &statement, std::vector<std::string> para
     return std::move(run(call).back());
 }
 
+std::optional<std::string> Connection::notification(Clock::time_point until) {
+    struct Free {
+        void operator()(PGnotify *notify) const { PQfreemem(notify); }
+    };
+    received_ = true; // whatever is lost here, nothing is to be sent again
+    while (true) {
+        const std::unique_ptr<PGnotify, Free> notify(PQnotifies(connection_.get()));
+        if (notify) return std::string(notify->extra);
+        if (!wait_for(PQsocket(connection_.get()), POLLIN, until, options_.abort)) return std::nullopt;
+        if (!PQconsumeInput(connection_.get())) lost("the connection to the database server broke");
+    }
+}
+
 bool Connection::alive() const {
     if (PQstatus(connection_.get()) != CONNECTION_OK) return false;
     // An idle server says nothing: bytes are its farewell (57P01), the end is its end.

@@ -105,6 +105,10 @@ public:
     std::vector<Result> run(std::span<const Call> calls);
     Result run(const Statement &statement, std::vector<std::string> parameters = {});
 
+    // The payload of the next notification on a channel that this connection listens on. Nothing: none came until then, or
+    // the abort was raised.
+    std::optional<std::string> notification(Clock::time_point until);
+
     bool alive() const;    // open, as far as the socket tells without a round trip
     bool reusable() const; // open, idle and with nothing left over
     Clock::time_point born() const { return born_; }

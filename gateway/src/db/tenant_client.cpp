@@ -17,6 +17,7 @@ const Statement attach_to_tenant_as{"attach_to_tenant_as",
                                     "select tenancy.attach($1, $2), tenancy.user_id(), tenancy.tenant_id()"};
 const Statement log_out{"logout", "select tenancy.logout($1)"};
 const Statement alive{"alive", "select 1"};
+const Statement acting_role{"acting_role", "select current_user"};
 
 // Token, session, and the seconds until it ends.
 #define SIGN_IN                                                                                                        \
@@ -67,6 +68,11 @@ void TenantClient::ping() { pool_.lease()->run(alive); }
 std::string TenantClient::session(const Caller &caller) {
     const std::array<Call, 2> calls{attaching(attach, attach_as, caller), Call{&who, {}}};
     return std::string(ask(calls).back().text(0, 0));
+}
+
+rest::Role TenantClient::role(const Caller &caller) {
+    const std::array<Call, 2> calls{attaching(attach, attach_as, caller), Call{&acting_role, {}}};
+    return ask(calls).back().text(0, 0) == "tenancy_admin" ? rest::Role::admin : rest::Role::user;
 }
 
 std::optional<Answer> TenantClient::list(const Caller &caller, const std::string &resource) {

@@ -4,6 +4,7 @@
 #include "db/caller.hpp"
 #include "db/catalog.hpp"
 #include "db/pool.hpp"
+#include "rest/openapi.hpp"
 
 #include <optional>
 #include <string>
@@ -31,6 +32,7 @@ public:
     SignIn choose_tenant(const std::string &token, const std::optional<std::string> &tenant);
     std::string session(const Caller &caller); // session JSON
     void logout(const std::string &token);
+    rest::Role role(const Caller &caller); // that the token's statements run as
 
     // Nothing when there is no such resource, or no such row for this token's tenant.
     std::optional<Answer> list(const Caller &caller, const std::string &resource);

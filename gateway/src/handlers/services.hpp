@@ -5,6 +5,8 @@
 #include "db/tenant_client.hpp"
 #include "http/request.hpp"
 #include "metrics.hpp"
+#include "rest/openapi.hpp"
+#include "rest/schema_cache.hpp"
 
 #include <httplib.h>
 
@@ -19,6 +21,8 @@ struct Services {
     db::TenantClient &database;
     std::string demo_json; // empty: there is none
     std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>();
+    std::shared_ptr<rest::SchemaCache> schema = nullptr;
+    std::shared_ptr<rest::OpenApi> openapi = nullptr;
 };
 
 // `names` are the decoded path segments that a route leaves open.

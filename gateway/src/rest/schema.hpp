@@ -30,6 +30,7 @@ struct Type {
     // (a cast would cut a value), quoted and schema-qualified where needed.
     std::string sql_name;
     TypeKind kind = TypeKind::other;
+    std::string base;                // of a domain: the sql_name of the type under it, which is no domain
     std::string element;             // of an array: its element's sql_name; of a range or multirange: its bounds' one
     std::vector<std::string> labels; // of an enumeration (or of an array of one), in order
     bool is_jsonb = false;           // json kind: jsonb, not json
@@ -59,8 +60,8 @@ struct Relation {
     RelationKind kind = RelationKind::table;
     std::string comment;
     std::vector<Column> columns; // in the table's order
-    // Names of columns here. Of a view: its columns that are the base table's key, when all of them are there and the
-    // view has one base row per row; else empty.
+    // Names of columns here. Of a view: its columns that are the base table's key, when the view has one base row per row
+    // and those that it leaves out, such as the tenant, are decided by the others; else empty.
     std::vector<std::string> primary_key;
     // Sets of columns with a unique key (not partial, no expression), the primary key among them.
     std::vector<std::vector<std::string>> unique_keys;
@@ -117,6 +118,7 @@ struct Function {
 
 struct Schema {
     std::string name; // of the exposed schema, unquoted
+    std::string comment;
     std::uint64_t version = 0; // rises with each change that was read; part of cached statements' names
     std::map<std::string, Relation, std::less<>> relations;
     std::vector<ForeignKey> foreign_keys; // sorted by (from, constraint, to, from_columns, to_columns)

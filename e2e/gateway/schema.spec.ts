@@ -1,0 +1,212 @@
+import { expect, test } from '@playwright/test'
+import { Validator } from '@seriousme/openapi-schema-validator'
+import { call, expectError, type Answer } from '../support/http'
+import { startRest, type RestGateway, type RestUser } from '../support/rest'
+
+/** What the gateway knows of the exposed schema, on a database of its own: DDL shows without a restart. */
+test.use({ trace: 'off' })
+test.describe.configure({ mode: 'serial' })
+
+interface Schema {
+  type?: string | string[]
+  format?: string
+  enum?: (string | null)[]
+  maxLength?: number
+  description?: string
+  readOnly?: boolean
+  required?: string[]
+  properties?: Record<string, Schema>
+  items?: Schema
+  $ref?: string
+}
+interface Parameter {
+  name?: string
+  $ref?: string
+}
+interface Operation {
+  description?: string
+  parameters?: Parameter[]
+}
+interface Document {
+  openapi: string
+  info: { description?: string }
+  tags: { name: string; description?: string }[]
+  paths: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, Schema>; securitySchemes: Record<string, Record<string, string>> }
+}
+
+let rest: RestGateway
+const tokens = {} as Record<RestUser, string>
+
+async function ask(who: RestUser, path = '/api/', headers: Record<string, string> = {}): Promise<Answer> {
+  return call('GET', path, { token: tokens[who], url: rest.url, headers })
+}
+
+async function describedTo(who: RestUser): Promise<Document> {
+  const answer = await ask(who)
+  expect(answer.status, answer.text).toBe(200)
+  return JSON.parse(answer.text) as Document
+}
+
+/** Until the description says so: a change is noticed soon, not at once. */
+async function untilDescribed(judge: (document: Document) => void, who: RestUser = 'ann'): Promise<void> {
+  await expect(async () => judge(await describedTo(who))).toPass({ intervals: [20] })
+}
+
+const columnsOf = (document: Document, relation: string) => Object.keys(document.components.schemas[relation]?.properties ?? {})
+
+async function expectValid(document: Document): Promise<void> {
+  const { valid, errors } = await new Validator().validate(JSON.stringify(document))
+  expect(valid, JSON.stringify(errors)).toBe(true)
+}
+
+test.beforeAll(async () => {
+  rest = await startRest()
+  for (const who of ['ann', 'ben', 'olga'] as const) tokens[who] = await rest.login(who)
+})
+
+test.afterAll(() => rest.stop())
+
+test('the description is valid OpenAPI 3.1, for users and admins', async () => {
+  const users = await describedTo('ann')
+  const admins = await describedTo('olga')
+  expect(users.openapi).toBe('3.1.0')
+  await expectValid(users)
+  await expectValid(admins)
+  // The validator can say no.
+  const broken = await new Validator().validate({ ...users, paths: { '/': { get: { responses: 7 } } } })
+  expect(broken.valid).toBe(false)
+  const { session, bearer } = users.components.securitySchemes
+  expect(session).toEqual({ type: 'apiKey', in: 'cookie', name: 'tenancy_session' })
+  expect(bearer).toEqual({ type: 'http', scheme: 'bearer' })
+  expect(await describedTo('ben'), 'nothing in it is a tenant\'s').toEqual(users)
+})
+
+test('it says what the caller may use, and to nobody else', async () => {
+  const users = await describedTo('ann')
+  const admins = await describedTo('olga')
+  expect(Object.keys(users.paths['/books']!).sort()).toEqual(['delete', 'get', 'patch', 'post'])
+  expect(Object.keys(users.paths['/countries']!), 'reference tables are for reading').toEqual(['get'])
+  expect(Object.keys(users.paths['/book_counts']!), 'sums cannot be written').toEqual(['get'])
+  for (const path of ['/sessions_of_all', '/rpc/office_only']) {
+    expect(users.paths[path], path).toBeUndefined()
+    expect(admins.paths[path], path).toBeDefined()
+  }
+  expect(JSON.stringify(users)).not.toMatch(/sessions_of_all|office_only|For admins only/)
+  expect(Object.keys(users.paths).filter((path) => path.startsWith('/auth/'))).toHaveLength(4)
+  expectError(await call('GET', '/api/', { url: rest.url }), 401, 'signed out')
+  expectError(await call('GET', '/api/', { url: rest.url, token: 'x' }), 401, 'no session')
+})
+
+test('comments, types, enumerations, lengths and what is required come from the catalog', async () => {
+  const { components, info, paths, tags } = await describedTo('ann')
+  const { schemas } = components
+  const books = schemas.books!.properties!
+  expect(info.description).toBe('Books and who wrote them.')
+  expect(tags).toContainEqual({ name: 'authors', description: 'The authors of the tenant who asks.' })
+  expect(schemas.authors!.description).toBe('The authors of the tenant who asks.')
+  expect(schemas.authors!.properties!.name!.description, 'of the column under the view').toBe('The name on the cover.')
+  expect(books.pages!.description, "the view's own").toBe('Pages that are numbered.')
+  expect(books.author_id!.description).toBe('Refers to `authors.id`.')
+  expect(books.id).toEqual({ type: 'integer', format: 'int64', readOnly: true, description: 'The primary key.' })
+  expect(books.title).toEqual({ type: 'string', maxLength: 200, description: 'As it is printed on the cover.' })
+  expect(books.status).toEqual({ type: 'string', enum: ['draft', 'in print', 'sold out'] })
+  expect(books.isbn, 'a domain').toEqual({ type: ['string', 'null'], maxLength: 17 })
+  expect(books.published).toEqual({ type: ['string', 'null'], format: 'date' })
+  expect(books.created_at).toEqual({ type: 'string', format: 'date-time' })
+  expect(books.keywords).toEqual({ type: 'array', items: { type: 'string' } })
+  expect(books.key).toEqual({ type: 'string', format: 'uuid' })
+  expect(books.title_length!.readOnly).toBe(true)
+  expect(schemas['books.insert']!.required).toEqual(['author_id', 'title'])
+  expect(columnsOf({ components } as Document, 'books.insert')).not.toContain('title_length')
+  expect(schemas['books.update']!.required).toBeUndefined()
+  expect(paths['/books']!.get!.parameters!.map((each) => each.name ?? each.$ref)).toEqual(
+    expect.arrayContaining(['title', 'price', '#/components/parameters/select']),
+  )
+  expect(paths['/rpc/add_numbers']!.post!.description).toBe('Adds two numbers.')
+  expect(Object.keys(paths['/rpc/rename_book']!), 'what changes rows is not called by GET').toEqual(['post'])
+  expect(Object.keys(paths['/rpc/search_books']!).sort()).toEqual(['get', 'post'])
+  expect(paths['/book_covers/{id}'], 'a key of which the view leaves the tenant out').toBeDefined()
+  expect(paths['/book_tags/{id}'], 'a key of three columns').toBeUndefined()
+})
+
+test('an unchanged description is not sent again', async () => {
+  const first = await ask('ann')
+  const etag = first.headers.etag!
+  expect(first.headers['cache-control']).toBe('private, no-cache')
+  expect(first.headers.vary).toContain('Cookie')
+  const again = await ask('ann', '/api/', { 'if-none-match': etag })
+  expect([again.status, again.text]).toEqual([304, ''])
+  expect((await ask('olga', '/api/', { 'if-none-match': etag })).status, "another role's").toBe(200)
+  expectError(await call('GET', '/api/', { url: rest.url, headers: { 'if-none-match': etag } }), 401, 'signed out')
+})
+
+test('DDL shows while requests go on, and none of them fails', async () => {
+  let over = false
+  const answers: Answer[] = []
+  async function client(who: RestUser): Promise<void> {
+    while (!over) for (const path of ['/api/tags', '/api/books', '/api/']) answers.push(await ask(who, path))
+  }
+  const clients = Promise.all([client('ann'), client('ben'), client('olga')])
+  try {
+    rest.sql(`set role rest_owner; alter table app.tags add colour varchar(7);
+      create or replace view api.tags with (security_invoker = true) as select id, label, colour from app.tags;
+      comment on column app.tags.colour is 'As in CSS.'`)
+    await untilDescribed((now) =>
+      expect(now.components.schemas.tags!.properties!.colour).toEqual({ type: ['string', 'null'], maxLength: 7, description: 'As in CSS.' }),
+    )
+    expect(JSON.parse((await ask('ben', '/api/tags')).text)).toEqual([{ id: 4, label: 'classic', colour: null }])
+
+    rest.sql(`set role rest_owner; set tenancy.guard = off;
+      create table app.genres (id bigint generated always as identity primary key, tenant_id bigint not null, name text not null)`)
+    rest.sql(`select count(*) from tenancy.protect('app.genres'); set role rest_owner;
+      create view api.genres with (security_invoker = true) as select id, name from app.genres;
+      grant select, insert on api.genres to tenancy_user`)
+    await untilDescribed((now) => expect(Object.keys(now.paths['/genres'] ?? {}).sort()).toEqual(['get', 'post']))
+    expect((await describedTo('olga')).paths['/genres']).toBeUndefined()
+    await expect(async () => expect((await ask('ann', '/api/genres')).text).toBe('[]')).toPass({ intervals: [50] })
+
+    rest.sql('revoke insert on api.genres from tenancy_user')
+    await untilDescribed((now) => expect(Object.keys(now.paths['/genres'] ?? {})).toEqual(['get']))
+    rest.sql('drop table app.genres cascade')
+    await untilDescribed((now) => expect(now.paths['/genres']).toBeUndefined())
+    expectError(await ask('ann', '/api/genres'), 404, 'dropped')
+
+    rest.sql(`alter type app.book_status add value 'lost'`)
+    await untilDescribed((now) => expect(now.components.schemas.books!.properties!.status!.enum).toContain('lost'))
+  } finally {
+    over = true
+    await clients
+  }
+  expect(answers.length).toBeGreaterThan(30)
+  expect(answers.filter((answer) => answer.status !== 200).map((answer) => answer.text)).toEqual([])
+})
+
+test('what changes while the listening connection is away is seen when it is back', async () => {
+  // With the extension's trigger off, nobody tells of it.
+  rest.sql(`alter event trigger tenancy_schema_change disable`)
+  rest.sql(`comment on schema api is 'Changed meanwhile.'`)
+  expect((await describedTo('ann')).info.description).toBe('Books and who wrote them.')
+  rest.sql(`select count(pg_terminate_backend(pid)) from pg_stat_activity where usename = :'name'`, { name: rest.database })
+  await untilDescribed((now) => expect(now.info.description).toBe('Changed meanwhile.'))
+})
+
+test("PostgREST's channel is heard too", async () => {
+  rest.sql(`comment on schema api is 'By hand.'; notify pgrst, 'reload schema'`)
+  await untilDescribed((now) => expect(now.info.description).toBe('By hand.'))
+  rest.sql('alter event trigger tenancy_schema_change enable always')
+})
+
+test('with --schema-poll changes are seen without a notification', async () => {
+  const polling = await startRest(['--schema-poll=1'])
+  try {
+    const token = await polling.login('ann')
+    const description = async () => (JSON.parse((await call('GET', '/api/', { token, url: polling.url })).text) as Document).info.description
+    expect(await description()).toBe('Books and who wrote them.')
+    polling.sql(`alter event trigger tenancy_schema_change disable`)
+    polling.sql(`comment on schema api is 'Polled.'`)
+    await expect(async () => expect(await description()).toBe('Polled.')).toPass({ intervals: [50] })
+  } finally {
+    await polling.stop()
+  }
+})

@@ -1,0 +1,56 @@
+#include "rest/schema_cache.hpp"
+
+#include "rest/schema_reader.hpp"
+
+namespace gateway::rest {
+
+namespace {
+
+constexpr auto look_every = std::chrono::seconds(1);
+
+bool same(const Schema &left, const Schema &right) {
+    return left.comment == right.comment && left.relations == right.relations && left.foreign_keys == right.foreign_keys &&
+           left.functions == right.functions;
+}
+
+} // namespace
+
+std::shared_ptr<const Schema> SchemaCache::known() const {
+    const std::lock_guard lock(mutex_);
+    return schema_;
+}
+
+std::shared_ptr<const Schema> SchemaCache::current() {
+    if (auto schema = known()) return schema;
+    auto connection = pool_.lease();
+    const std::lock_guard one_at_a_time(reading_);
+    if (!known()) read(*connection.operator->()); // else others have read it while this one waited
+    return known();
+}
+
+std::shared_ptr<const Schema> SchemaCache::look_again() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (schema_ && db::Clock::now() - looked_at_ < look_every) return schema_;
+        looked_at_ = db::Clock::now(); // before the reading: others do not look at the same time
+    }
+    auto connection = pool_.lease();
+    read_again(*connection.operator->());
+    return known();
+}
+
+void SchemaCache::read_again(db::Connection &connection) {
+    const std::lock_guard one_at_a_time(reading_);
+    read(connection);
+}
+
+void SchemaCache::read(db::Connection &connection) {
+    auto schema = std::make_shared<Schema>(read_schema(connection, name_));
+    const auto before = known();
+    if (before && same(*before, *schema)) return;
+    schema->version = ++version_;
+    const std::lock_guard lock(mutex_);
+    schema_ = std::move(schema);
+}
+
+} // namespace gateway::rest
