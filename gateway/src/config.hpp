@@ -23,6 +23,9 @@ struct Config {
     unsigned pool_size = 8;
     unsigned workers = 12;
     unsigned sign_in_limit = default_sign_in_limit();
+    std::string client_scope = "request";
+    unsigned tenant_connections = 2;
+    unsigned tenant_clients = 1000;
     bool secure_cookies = false;
     std::string log_level = "info";
     std::chrono::milliseconds statement_timeout{10'000};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "db/catalog.hpp"
+#include "db/client_scope.hpp"
 #include "db/pool.hpp"
 
 #include <optional>
@@ -24,7 +25,7 @@ struct Answer {
 
 class TenantClient {
 public:
-    TenantClient(Pool &pool, Catalog &catalog) : pool_(pool), catalog_(catalog) {}
+    TenantClient(Pool &pool, Catalog &catalog, ClientScope &scope) : pool_(pool), catalog_(catalog), scope_(scope) {}
 
     SignIn login(const std::string &user_name, const std::string &password, const std::string &client_json);
     SignIn choose_tenant(const std::string &token, const std::optional<std::string> &tenant);
@@ -39,10 +40,13 @@ public:
 
 private:
     std::optional<Answer> read(const std::string &token, const Statement *statement, std::vector<std::string> parameters);
-    std::vector<Result> ask(std::span<const Call> calls);
+    std::vector<Result> ask(Client &client, std::span<const Call> calls);
+    std::shared_ptr<Client> client_for(const std::string &token);
+    Client::Lease lease_for(const std::string &token);
 
     Pool &pool_;
     Catalog &catalog_;
+    ClientScope &scope_;
 };
 
 } // namespace gateway::db
