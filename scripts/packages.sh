@@ -9,6 +9,7 @@ PACKAGES_UP=(
     g++ make cmake pkg-config
     "postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR" libpq-dev
     libcpp-httplib-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libssl-dev libcrypt-dev zlib1g-dev
+    libsystemd-dev prometheus-cpp-dev
     libgtest-dev
 )
 PACKAGES_TEST=(

@@ -1,7 +1,7 @@
 -- Signed tokens of trusted issuers: who may trust whom, which tokens open what, and what forgers get. The tokens here
 -- are made with a shared secret in SQL; 81_token_algorithms.sh makes those of the other algorithms with openssl.
 
-select plan(128);
+select plan(147);
 select tests.open('gateway', 'shop_gateway');
 select tests.open('owner', 'shop_owner');
 select tests.open('operator', 'shop_operator');
@@ -283,6 +283,47 @@ select is(pg_temp.attach(pg_temp.token(jsonb_build_object('sub', sub))), '28000'
 select tenancy.use_directory('shop.accounts', 'shop.memberships');
 drop view shop.other_accounts, shop.other_memberships;
 
+-- ---------------------------------------------------------------- taken back
+-- A token of before or after, as far as its iat tells; none tells nothing.
+create function pg_temp.issued(name text, seconds_ago integer) returns text language sql as
+$$ select pg_temp.token_of(name, jsonb_build_object('iat', pg_temp.ago(seconds_ago))) $$;
+-- ann is in tenant 1, bob in 2, cyd in 1, 3 and 7. An issuer's clock that is ahead, within the leeway, makes tokens of after.
+create function pg_temp.open_to(what text default null) returns text language sql as
+$$ select string_agg(name || coalesce(' in ' || tenant, ''), ', ' order by n)
+     from (values (1, 'ann', null), (2, 'bob', null), (3, 'cyd', '3'), (4, 'eve', null), (5, 'eve', '2')) v (n, name, tenant)
+    where pg_temp.attach(case what when 'no iat' then pg_temp.token_of(name) when 'after' then pg_temp.issued(name, -20) else pg_temp.issued(name, 5) end, tenant) = '00000' $$;
+select is((select pg_temp.trust(arguments) from good), '00000', 'the issuer''s tokens name no tenant from now on');
+select is(pg_temp.open_to(), 'ann, bob, cyd in 3, eve, eve in 2', 'tokens are good as long as nobody takes them back');
+select is(tests.sqlstate_of('operator', 'select tenancy.revoke_all(user_id => '''')'), '22023', 'the empty text is no user, and not everybody');
+select is(tests.sqlstate_of('operator', 'select tenancy.revoke_all(tenant => '''')'), '22023', 'nor every tenant');
+select tests.tell('operator', 'begin');
+select tests.tell('operator', format('select tenancy.revoke_all(user_id => %L)', pg_temp.id('bob')));
+select tests.tell('operator', 'rollback');
+select is(pg_temp.open_to(), 'ann, bob, cyd in 3, eve, eve in 2', 'what is rolled back takes nothing back');
+select tests.tell('operator', format('select tenancy.revoke_all(user_id => %L)', '0' || pg_temp.id('bob')));
+select is(pg_temp.open_to(), 'ann, cyd in 3, eve, eve in 2', 'revoke_all takes a user''s tokens back');
+select is(pg_temp.open_to('no iat'), 'ann, cyd in 3, eve, eve in 2', 'also those that do not tell when they were issued');
+select is(pg_temp.open_to('after'), 'ann, bob, cyd in 3, eve, eve in 2', 'but not those that were issued later');
+select is((select concat_ws('|', t.code, t.message, t.detail) from tests.try('gateway', format('select tenancy.attach(%L)', pg_temp.issued('bob', 5))) t), '28000|token is not valid|',
+  'which looks like any other token that is not valid');
+select tests.tell('operator', format('select tenancy.revoke_all(''2'', %L)', pg_temp.id('eve')));
+select is(pg_temp.open_to(), 'ann, cyd in 3, eve', 'a user''s tokens in one tenant');
+select tests.tell('operator', 'select tenancy.revoke_all(tenant => ''1'')');
+select is(pg_temp.open_to(), 'eve', 'a tenant''s, and those of its members everywhere');
+select is(pg_temp.open_to('after'), 'ann, bob, cyd in 3, eve, eve in 2', 'and only those of before');
+select is(tests.sqlstate_of('gateway', 'select tenancy.cut_tokens(null, null)'), '42501', 'the gateway takes nothing back');
+select is(tests.sqlstate_of('operator', 'delete from tenancy.token_cutoff'), '42501', 'and an operator gives nothing back');
+select tests.tell('operator', 'select tenancy.rotate_secrets()');
+select is(pg_temp.open_to(), null, 'rotate_secrets takes everybody''s tokens back');
+select is(pg_temp.open_to('after'), 'ann, bob, cyd in 3, eve, eve in 2', 'those of after are good');
+delete from tenancy.token_cutoff;
+select is(pg_temp.open_to(), 'ann, bob, cyd in 3, eve, eve in 2', 'without the rows all are good again');
+
+-- ---------------------------------------------------------------- on record
 select tests.tell('owner', 'select tenancy.distrust_issuer(issuer) from tenancy.trusted_issuers()');
 select is((select count(*) from tenancy.issuer), 0::bigint, 'nobody is trusted any more');
+select is((select array_agg(concat_ws(' ', action, login, detail) order by id) from (select * from tenancy.audit_log where detail ->> 'issuer' = 'https://id.example/' and action ~ 'trust_issuer' order by id desc limit 2) l),
+  array['trust_issuer shop_owner {"keys": [{"alg": "HS256", "kid": null}], "issuer": "https://id.example/", "audience": ["shop"]}', 'distrust_issuer shop_owner {"issuer": "https://id.example/"}'],
+  'who is trusted, who no more, and by whom, is in the audit log');
+select is((select count(*) from tenancy.audit_log l, secret where l.detail::text like '%' || ours || '%' or l.detail::text like '%' || (pg_temp.key(ours) ->> 'k') || '%'), 0::bigint, 'and no secret');
 select * from finish();

@@ -87,8 +87,10 @@ is "$(as_login shop_owner quiet_psql -v VERBOSITY=sqlstate <<<"select tenancy.tr
 
 # ---------------------------------------------------------------- dumps
 pg_dump --data-only --extension=tenancy >"$SCRATCH/dump" 2>"$SCRATCH/dump.errors"
-is "$(grep -c 'https://all.example/' "$SCRATCH/dump")" 5 'a dump has the issuer and its public keys'
-is "$(grep -c -e HS256 -e "$(url <"$key.HS256")" "$SCRATCH/dump")" 0 'but no secret'
+# The audit log names the keys, HS256 among them.
+grep -v '"issuer": ' "$SCRATCH/dump" >"$SCRATCH/tables"
+is "$(grep -c 'https://all.example/' "$SCRATCH/tables")" 5 'a dump has the issuer and its public keys'
+is "$(grep -c HS256 "$SCRATCH/tables")$(grep -c "$(url <"$key.HS256")" "$SCRATCH/dump")" 00 'but no secret'
 
 # ---------------------------------------------------------------- what is in the server's log for the operator
 is "$(as_login shop_gateway quiet_psql -v VERBOSITY=verbose -v token="$(make_token RS256 PS256)" <<<"select tenancy.attach(:'token');" | grep -c signature)" 0 \

@@ -10,7 +10,7 @@ import { theme } from './theme'
 export function App() {
   const [client] = useState(createQueryClient)
   return (
-    <MantineProvider theme={theme} defaultColorScheme="auto">
+    <MantineProvider theme={theme} defaultColorScheme="auto" withCssVariables={false} withGlobalClasses={false}>
       <QueryClientProvider client={client}>
         <Curtain>
           <BrowserRouter>

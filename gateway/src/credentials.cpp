@@ -36,11 +36,6 @@ std::optional<std::string_view> bearer(const http::Request &request) {
     return http::trimmed(text.substr(scheme.size()));
 }
 
-HttpError cross_site() {
-    return HttpError(403, "TNCY403", "the request comes from another site",
-                     "Only the gateway's own pages may send changing requests.");
-}
-
 } // namespace
 
 std::optional<std::string> Credentials::token(const http::Request &request) const {
@@ -53,7 +48,7 @@ std::optional<std::string> Credentials::token(const http::Request &request) cons
             const auto pair = http::trimmed(rest.substr(0, semicolon));
             rest.remove_prefix(semicolon == std::string_view::npos ? rest.size() : semicolon + 1);
             const auto equals = pair.find('=');
-            if (equals == std::string_view::npos || http::trimmed(pair.substr(0, equals)) != name()) continue;
+            if (equals == std::string_view::npos || http::trimmed(pair.substr(0, equals)) != name(request)) continue;
             if (value) {
                 HttpError twice(400, "TNCY400", "the request has two session cookies");
                 twice.clear_cookie = true;
@@ -72,33 +67,16 @@ std::optional<std::string> Credentials::token(const http::Request &request) cons
     return value;
 }
 
-std::string Credentials::set_cookie(std::string_view token, long max_age_seconds) const {
-    std::string cookie(name());
+std::string Credentials::set_cookie(const http::Request &request, std::string_view token, long max_age_seconds) const {
+    std::string cookie(name(request));
     cookie += "=";
     cookie += token;
     cookie += "; Path=/; HttpOnly; SameSite=Lax; Max-Age=" + std::to_string(max_age_seconds);
-    if (secure_) cookie += "; Secure";
+    if (secure(request)) cookie += "; Secure";
     return cookie;
 }
 
-std::string Credentials::clear_cookie() const { return set_cookie("", 0); }
-
-void require_same_origin(const http::Request &request) {
-    for (const http::Header &header : request.headers) {
-        if (header.name == "sec-fetch-site" && header.value != "same-origin" && header.value != "none")
-            throw cross_site();
-        if (header.name != "origin") continue;
-        std::string_view origin = header.value;
-        for (const std::string_view scheme : {"http://", "https://"}) {
-            if (!origin.starts_with(scheme)) continue;
-            origin.remove_prefix(scheme.size());
-            break;
-        }
-        // Without a scheme it is "null" or nonsense, and no Host equals it.
-        if (origin.size() == header.value.size() || !http::equal_ignoring_case(origin, *request.header("host")))
-            throw cross_site();
-    }
-}
+std::string Credentials::clear_cookie(const http::Request &request) const { return set_cookie(request, "", 0); }
 
 void require_json(const http::Request &request) {
     const std::string *type = request.header("content-type");

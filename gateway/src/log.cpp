@@ -38,6 +38,7 @@ void write(Level level, std::string_view message, Fields fields) {
     if (!logger().should_log(spdlog_level(level))) return;
     std::string line = "\"message\":" + json_string(message);
     for (const auto &[name, value] : fields) {
+        if (name.empty()) continue;
         line.push_back(',');
         append_json_string(line, name);
         line.push_back(':');

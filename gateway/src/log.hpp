@@ -13,7 +13,8 @@ namespace gateway::log {
 enum class Level { debug, info, warning, error };
 
 using Value = std::variant<std::string_view, long long>;
-using Fields = std::initializer_list<std::pair<std::string_view, Value>>;
+using Fields = // a field without a name is left out
+    std::initializer_list<std::pair<std::string_view, Value>>;
 
 void set_level(const std::string &name); // as checked by config
 void write(Level level, std::string_view message, Fields fields = {});

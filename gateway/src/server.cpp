@@ -4,16 +4,14 @@
 #include "handlers/health.hpp"
 #include "handlers/records.hpp"
 #include "handlers/session.hpp"
+#include "handlers/stats.hpp"
 #include "http_error.hpp"
 #include "json.hpp"
 #include "log.hpp"
+#include "tracing.hpp"
 
 #include <algorithm>
-#include <array>
-#include <atomic>
 #include <chrono>
-#include <cstdio>
-#include <random>
 
 namespace gateway {
 
@@ -34,6 +32,7 @@ const std::vector<Route> api_routes = {
     {"POST", {"auth", "logout"}, handlers::logout},
     {"GET", {"auth", "session"}, handlers::show_session},
     {"GET", {"demo"}, handlers::demo},
+    {"GET", {"stats"}, handlers::stats},
     {"GET", {"*"}, handlers::list_records},
     {"GET", {"*", "*"}, handlers::show_record},
 };
@@ -53,9 +52,9 @@ HttpError method_not_allowed(std::string_view method) {
     return error;
 }
 
-// True when a route took the request.
+// True when a route took the request. `name` becomes its template below `above`, which the metrics tell.
 bool route(const std::vector<Route> &routes, Services &services, const http::Request &request, const Names &segments,
-           httplib::Response &response) {
+           const std::string &above, std::string &name, httplib::Response &response) {
     for (const Route &r : routes) {
         Names open;
         const bool fits = std::equal(r.path.begin(), r.path.end(), segments.begin(), segments.end(),
@@ -64,6 +63,8 @@ bool route(const std::vector<Route> &routes, Services &services, const http::Req
                                          return expected == "*" || expected == segment;
                                      });
         if (!fits) continue;
+        name = above;
+        for (const std::string_view segment : r.path) (name += '/') += segment;
         if (!serves(r.method, request.method)) throw method_not_allowed(r.method);
         r.handler(services, request, open, response);
         return true;
@@ -72,15 +73,6 @@ bool route(const std::vector<Route> &routes, Services &services, const http::Req
 }
 
 Names prefix_segments(const std::string &prefix) { return http::path_segments(prefix).value(); }
-
-std::string new_request_id() {
-    static const std::uint64_t start = (std::uint64_t{std::random_device{}()} << 32) | std::random_device{}();
-    static std::atomic<std::uint64_t> count{0};
-    std::array<char, 24> text{};
-    std::snprintf(text.data(), text.size(), "%016llx",
-                  static_cast<unsigned long long>(start + count.fetch_add(1, std::memory_order_relaxed)));
-    return text.data();
-}
 
 // What Postgres said, as an answer. A server error's text goes to the log, for the client gets a fixed one.
 HttpError from_database(const db::PgFailure &failure, const std::string &request_id) {
@@ -95,7 +87,7 @@ HttpError from_database(const db::PgFailure &failure, const std::string &request
 } // namespace
 
 Server::Server(const std::string &prefix, Services services, const std::string &web_root)
-    : prefix_(prefix_segments(prefix)), login_path_(prefix_segments(prefix + "/auth/login")), services_(std::move(services)) {
+    : prefix_text_(prefix), prefix_(prefix_segments(prefix)), login_path_(prefix_segments(prefix + "/auth/login")), services_(std::move(services)) {
     if (!web_root.empty()) files_.emplace(web_root);
 }
 
@@ -103,58 +95,87 @@ bool Server::is_slow(const http::Request &request) const {
     return request.method == "POST" && http::path_segments(request.path) == login_path_;
 }
 
-void Server::answer(const http::Request &request, httplib::Response &response) {
+void Server::answer(http::Request &request, httplib::Response &response) {
     const auto start = std::chrono::steady_clock::now();
-    const std::string id = new_request_id();
+    const std::string id = request_id(request);
+    const auto trace = traceparent(request);
+    const db::Trace named_in_database(trace_to_database_ ? trace.value_or(id) : "");
+    std::string route_name = "other";
+    const std::shared_ptr<const Edge> edge = edge_.load();
+    edge->resolve(request);
+    const auto segments = http::path_segments(request.path);
     try {
-        dispatch(request, response);
+        dispatch(request, segments, *edge, route_name, response);
     } catch (const HttpError &error) {
-        answer_error(error, response);
+        answer_error(request, error, response);
     } catch (const db::ConnectFailure &failure) {
         log::write(log::Level::error, "cannot connect to the database", {{"reason", failure.message}, {"request", id}});
-        answer_error(unavailable("the database is not available"), response);
+        services_.metrics->count_database_error("");
+        answer_error(request, unavailable("the database is not available"), response);
     } catch (const db::PgFailure &failure) {
-        answer_error(from_database(failure, id), response);
+        services_.metrics->count_database_error(failure.sqlstate);
+        answer_error(request, from_database(failure, id), response);
     } catch (const db::SelfCheckFailed &failure) {
         log::write(log::Level::error, failure.reason, {{"request", id}});
-        answer_error(unavailable("the gateway's database role is not acceptable"), response);
+        answer_error(request, unavailable("the gateway's database role is not acceptable"), response);
     } catch (const db::PoolExhausted &) {
-        answer_error(unavailable("all database connections are busy"), response);
+        answer_error(request, unavailable("all database connections are busy"), response);
     } catch (const std::exception &error) {
         log::write(log::Level::error, "internal error", {{"reason", error.what()}, {"request", id}});
-        answer_error(HttpError(500, "TNCY500", "internal error"), response);
+        answer_error(request, HttpError(500, "TNCY500", "internal error"), response);
     } catch (...) {
-        answer_error(HttpError(500, "TNCY500", "internal error"), response);
+        answer_error(request, HttpError(500, "TNCY500", "internal error"), response);
     }
-    response.set_header("X-Content-Type-Options", "nosniff");
-    response.set_header("Referrer-Policy", "same-origin");
+    edge->set_headers(request, is_api(segments), response);
     response.set_header("X-Request-Id", id);
-    if (!response.has_header("Cache-Control")) response.set_header("Cache-Control", "no-store");
+    count(request, response, route_name, std::chrono::steady_clock::now() - start);
     const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start);
     log::write(log::Level::info, "request",
                {{"method", request.method},
                 {"path", std::string_view(request.path).substr(0, 200)},
                 {"status", static_cast<long long>(response.status)},
                 {"us", static_cast<long long>(took.count())},
-                {"request", id}});
+                {"request", id},
+                {trace ? "trace" : "", trace ? std::string_view(*trace).substr(3, 32) : ""}});
 }
 
-void Server::dispatch(const http::Request &request, httplib::Response &response) {
-    const auto segments = http::path_segments(request.path);
+void Server::count(const http::Request &request, const httplib::Response &response, const std::string &route_name,
+                   std::chrono::steady_clock::duration took) {
+    Metrics &metrics = *services_.metrics;
+    metrics.count_request(route_name, request.method, response.status, took);
+    if (is_slow(request)) metrics.count_sign_in(response.status);
+    if (!response.has_header("Tenancy-Context")) return;
+    const std::string context = response.get_header_value("Tenancy-Context");
+    constexpr std::string_view before_tenant = "&tenant=";
+    const auto tenant = context.find(before_tenant);
+    if (tenant == std::string::npos) metrics.count_bypass();
+    else metrics.count_tenant(std::string_view(context).substr(tenant + before_tenant.size()));
+}
+
+bool Server::is_api(const std::optional<Names> &segments) const {
+    return segments && segments->size() >= prefix_.size() &&
+           std::equal(prefix_.begin(), prefix_.end(), segments->begin());
+}
+
+void Server::dispatch(const http::Request &request, const std::optional<Names> &segments, const Edge &edge,
+                      std::string &name, httplib::Response &response) {
     if (!segments) throw HttpError(400, "TNCY400", "the path is not valid percent-encoded UTF-8");
-    if (segments->size() >= prefix_.size() && std::equal(prefix_.begin(), prefix_.end(), segments->begin())) {
+    if (is_api(segments)) {
+        if (edge.answer_preflight(request, response)) return;
+        require_own_page(request);
         const Names rest(segments->begin() + static_cast<std::ptrdiff_t>(prefix_.size()), segments->end());
-        if (!route(api_routes, services_, request, rest, response))
+        if (!route(api_routes, services_, request, rest, prefix_text_, name, response))
             throw HttpError(404, "TNCY404", "no such resource");
         return;
     }
-    if (route(own_routes, services_, request, *segments, response)) return;
+    if (route(own_routes, services_, request, *segments, "", name, response)) return;
     if (!serves("GET", request.method)) throw method_not_allowed("GET");
     if (!files_) throw HttpError(404, "TNCY404", "there is nothing at this address");
     files_->answer(request, *segments, response);
+    name = "page";
 }
 
-void Server::answer_error(const HttpError &error, httplib::Response &response) const {
+void Server::answer_error(const http::Request &request, const HttpError &error, httplib::Response &response) const {
     // What a handler had begun to say must not go out with the error.
     response.headers.clear();
     response.status = error.status;
@@ -162,7 +183,7 @@ void Server::answer_error(const HttpError &error, httplib::Response &response) c
     response.set_header("Content-Type", "application/json; charset=utf-8");
     if (!error.allow.empty()) response.set_header("Allow", error.allow);
     if (error.retry_after > 0) response.set_header("Retry-After", std::to_string(error.retry_after));
-    if (error.clear_cookie) response.set_header("Set-Cookie", services_.credentials.clear_cookie());
+    if (error.clear_cookie) response.set_header("Set-Cookie", services_.credentials.clear_cookie(request));
 }
 
 } // namespace gateway

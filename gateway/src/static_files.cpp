@@ -16,8 +16,11 @@ namespace {
 
 constexpr std::size_t largest_file = 32u << 20;
 constexpr std::size_t largest_cache = 128u << 20;
-constexpr const char *page_policy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-                                    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+constexpr const char *page_policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+                                    "connect-src 'self'; manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
+                                    "form-action 'self'";
+constexpr const char *page_permissions =
+    "camera=(), display-capture=(), geolocation=(), hid=(), microphone=(), midi=(), payment=(), serial=(), usb=()";
 
 struct Type {
     std::string_view extension;
@@ -163,7 +166,10 @@ void StaticFiles::answer(const http::Request &request, const std::vector<std::st
     response.set_header("Cache-Control", lasting ? "public, max-age=31536000, immutable" : "no-cache");
     response.set_header("ETag", etag);
     if (!file->zipped.empty()) response.set_header("Vary", "Accept-Encoding");
-    if (std::string_view(type.media).starts_with("text/html")) response.set_header("Content-Security-Policy", page_policy);
+    if (std::string_view(type.media).starts_with("text/html")) {
+        response.set_header("Content-Security-Policy", page_policy);
+        response.set_header("Permissions-Policy", page_permissions);
+    }
     if (matches_etag(request.header("if-none-match"), etag)) {
         response.status = 304;
         return;

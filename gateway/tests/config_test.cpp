@@ -2,6 +2,9 @@
 #include "config.hpp"
 
 #include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <unistd.h>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -11,20 +14,41 @@ namespace {
 struct Outcome {
     std::optional<gateway::Config> config;
     int exit_code = -1;
+    std::string said;
 };
 
 // The command line alone: a test run has the variables of its own gateway in the environment.
-Outcome read(std::vector<const char *> arguments) {
-    for (const char *name : {"TENANCY_LISTEN", "TENANCY_PORT_FILE", "TENANCY_GATEWAY_URL", "TENANCY_PREFIX",
-                             "TENANCY_SCHEMA", "TENANCY_WEB_ROOT", "TENANCY_DEMO_FILE", "TENANCY_POOL_SIZE",
-                             "TENANCY_WORKERS", "TENANCY_SIGN_IN_LIMIT", "TENANCY_SECURE_COOKIES", "TENANCY_LOG_LEVEL",
-                             "TENANCY_STATEMENT_TIMEOUT"})
-        unsetenv(name);
+Outcome read(std::vector<const char *> arguments, std::optional<std::string> keep = std::nullopt) {
+    std::vector<std::string> ours;
+    for (char **entry = environ; *entry; ++entry) {
+        const std::string name(*entry, std::string(*entry).find('='));
+        if (name.starts_with("TENANCY_") && !(keep && name == *keep)) ours.push_back(name);
+    }
+    for (const std::string &name : ours) unsetenv(name.c_str());
     arguments.insert(arguments.begin(), "tenancy-gateway");
     Outcome outcome;
-    outcome.config = gateway::read_config(static_cast<int>(arguments.size()), arguments.data(), outcome.exit_code);
+    std::ostringstream out;
+    std::ostringstream err;
+    outcome.config = gateway::read_config(static_cast<int>(arguments.size()), arguments.data(), outcome.exit_code, out, err);
+    outcome.said = out.str() + err.str();
     return outcome;
 }
+
+// A file that is gone with the test.
+class File {
+public:
+    explicit File(const std::string &text) {
+        const int fd = mkstemp(path_.data());
+        EXPECT_EQ(write(fd, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+        close(fd);
+    }
+    ~File() { unlink(path_.c_str()); }
+    std::string option(const std::string &name = "--config=") const { return name + path_; }
+    const std::string &path() const { return path_; }
+
+private:
+    std::string path_ = testing::TempDir() + "config_test.XXXXXX";
+};
 
 } // namespace
 
@@ -70,6 +94,20 @@ TEST(Config, RefusesBadValuesWithExitCodeTwo) {
         {"--database-url", "x", "--web-root", "/no/such/folder"},
         {"--database-url", "x", "--demo-file", "/no/such/file"},
         {"--database-url", "x", "--unheard-of"},
+        {"--database-url", "x", "--trusted-proxy", "10.0.0.1/8"},
+        {"--database-url", "x", "--trusted-proxy", "proxy.example.com"},
+        {"--database-url", "x", "--cors-origin", "*"},
+        {"--database-url", "x", "--cors-origin", "null"},
+        {"--database-url", "x", "--cors-origin", "https://x/"},
+        {"--database-url", "x", "--hsts-max-age", "-1"},
+        {"--database-url", "x", "--metrics-listen", "9090"},
+        {"--database-url", "x", "--metrics-per-tenant", "-1"},
+        {"--database-url", "x", "--drain-timeout", "-1"},
+        {"--database-url", "x", "--secure-cookies=maybe"},
+        {"--database-url", "x", "--config", "/no/such/file"},
+        {"--database-url-file", "/no/such/file"},
+        {"--database-url", "host=x password"},
+        {"--database-url", "x", "unheard-of"},
     };
     for (const auto &arguments : bad) {
         const Outcome outcome = read(arguments);
@@ -82,4 +120,93 @@ TEST(Config, HelpIsNoError) {
     const Outcome outcome = read({"--help"});
     EXPECT_FALSE(outcome.config);
     EXPECT_EQ(outcome.exit_code, 0);
+}
+
+TEST(Config, TakesListsInEveryForm) {
+    const Outcome outcome = read({"--database-url", "x", "--trusted-proxy=10.0.0.0/8,::1", "--trusted-proxy", "127.0.0.1",
+                                  "--cors-origin=https://A.example:443"});
+    ASSERT_TRUE(outcome.config) << outcome.said;
+    EXPECT_EQ(outcome.config->edge.trusted_proxies.size(), 3u);
+    EXPECT_EQ(outcome.config->edge.cors_origins, std::vector<std::string>{"https://a.example"});
+}
+
+TEST(Config, ReadsAFile) {
+    const File file("# where\n\nlisten = 127.0.0.1:1\n  database-url=host=/run/x dbname='a # b'\nsecure-cookies = true\n"
+                    "trusted-proxy = 10.0.0.0/8\ntrusted-proxy = ::1\n");
+    const Outcome outcome = read({file.option().c_str()});
+    ASSERT_TRUE(outcome.config) << outcome.said;
+    EXPECT_EQ(outcome.config->port, 1);
+    EXPECT_EQ(outcome.config->database_url, "host=/run/x dbname='a # b'") << "a value goes to the end of its line";
+    EXPECT_TRUE(outcome.config->secure_cookies);
+    EXPECT_EQ(outcome.config->edge.trusted_proxies.size(), 2u);
+}
+
+TEST(Config, TheCommandLineCountsBeforeTheEnvironmentBeforeTheFile) {
+    const File file("database-url = x\nschema = of_file\nprefix = /file\nworkers = 3\n");
+    setenv("TENANCY_SCHEMA", "of_environment", 1);
+    const Outcome outcome = read({file.option().c_str(), "--prefix=/line"}, "TENANCY_SCHEMA");
+    setenv("TENANCY_SCHEMA", "of_environment", 1);
+    const Outcome over = read({file.option().c_str(), "--schema", "of_line"}, "TENANCY_SCHEMA");
+    unsetenv("TENANCY_SCHEMA");
+    ASSERT_TRUE(outcome.config) << outcome.said;
+    EXPECT_EQ(outcome.config->prefix, "/line");
+    EXPECT_EQ(outcome.config->schema, "of_environment");
+    EXPECT_EQ(outcome.config->workers, 3u);
+    EXPECT_EQ(over.config->schema, "of_line");
+}
+
+TEST(Config, RefusesWhatIsWrongInAFileAndSaysWhere) {
+    const std::vector<std::pair<std::string, std::string>> bad = {
+        {"unheard-of = 1", "line 1: there is no option 'unheard-of'"},
+        {"database-url = x\n[section]", "line 2: not NAME = VALUE"},
+        {"config = /x", "line 1: there is no option 'config'"},
+        {"check = true", "line 1: there is no option 'check'"},
+        {" = x", "line 1: not NAME"},
+        {"database-url = x\n\nworkers = many", "line 3"},
+        {"database-url = x\nschema = a\nschema = b", "--schema"},
+    };
+    for (const auto &[text, said] : bad) {
+        const File file(text);
+        const Outcome outcome = read({file.option().c_str()});
+        EXPECT_FALSE(outcome.config) << text;
+        EXPECT_EQ(outcome.exit_code, 2) << text;
+        EXPECT_NE(outcome.said.find(said), std::string::npos) << text << " -> " << outcome.said;
+    }
+}
+
+TEST(Config, NeverShowsAPassword) {
+    const File secret("postgresql://gw:hunter2@db/x\nsecond line\n");
+    const std::vector<std::string> forms = {"--database-url=postgresql://gw:hunter2@db/x?sslpassword=hunter2",
+                                            "--database-url=host=db user=gw password='hunter2 \\' x' dbname=x",
+                                            "--database-url=host=db password=hunter2 broken",
+                                            secret.option("--database-url-file=")};
+    for (const std::string &form : forms) {
+        const Outcome outcome = read({form.c_str(), "--show-config"});
+        EXPECT_FALSE(outcome.config);
+        EXPECT_EQ(outcome.said.find("hunter2"), std::string::npos) << outcome.said;
+        EXPECT_FALSE(outcome.said.empty());
+    }
+    const Outcome of_file = read({secret.option("--database-url-file=").c_str()});
+    ASSERT_TRUE(of_file.config) << of_file.said;
+    EXPECT_EQ(of_file.config->database_url, "postgresql://gw:hunter2@db/x");
+    EXPECT_EQ(of_file.config->shown.at("database-url"), "user=gw password=**** dbname=x host=db");
+    EXPECT_EQ(read({secret.option("--database-url-file=").c_str(), "--database-url=x"}).exit_code, 2);
+}
+
+TEST(Config, ShowsWhereEachValueComesFrom) {
+    const File file("database-url = x\nworkers = 3\n");
+    setenv("TENANCY_SCHEMA", "s", 1);
+    const Outcome outcome = read({file.option().c_str(), "--prefix=/line", "--show-config"}, "TENANCY_SCHEMA");
+    unsetenv("TENANCY_SCHEMA");
+    EXPECT_EQ(outcome.exit_code, 0);
+    for (const std::string &line : {std::string("# command line\nprefix = /line\n"), std::string("# default\npool-size = 8\n"),
+                                    std::string("# environment, TENANCY_SCHEMA\nschema = s\n"),
+                                    "# " + file.path() + ", line 2\nworkers = 3\n", std::string("secure-cookies = false\n")})
+        EXPECT_NE(outcome.said.find(line), std::string::npos) << line << outcome.said;
+}
+
+TEST(Config, KnowsTheCommandCheck) {
+    EXPECT_TRUE(read({"check", "--database-url", "x"}).config->check_only);
+    EXPECT_TRUE(read({"--database-url", "x", "check"}).config->check_only);
+    EXPECT_FALSE(read({"--database-url", "x"}).config->check_only);
 }

@@ -21,7 +21,7 @@ protected:
         made.headers = {{"host", "x"}};
         return made;
     }
-    httplib::Response answer(const Request &asked) {
+    httplib::Response answer(Request asked) {
         httplib::Response response;
         server_.answer(asked, response);
         return response;

@@ -70,7 +70,7 @@ TEST_F(StaticFiles, ServesFiles) {
     EXPECT_EQ(page.response.body, "<p>page</p>");
     EXPECT_EQ(page.header("Content-Type"), "text/html; charset=utf-8");
     EXPECT_EQ(page.header("Cache-Control"), "no-cache");
-    EXPECT_NE(page.header("Content-Security-Policy").find("default-src 'self'"), std::string::npos);
+    EXPECT_NE(page.header("Content-Security-Policy").find("script-src 'self'"), std::string::npos);
 
     const Answer asset = get("/assets/app-1a2b.js");
     EXPECT_EQ(asset.response.body, script);

@@ -113,6 +113,9 @@ begin
   on conflict (singleton) do update
     set accounts = excluded.accounts, memberships = excluded.memberships, set_password_hash = excluded.set_password_hash;
   perform tenancy.probe_directory();
+  -- Who answers for accounts and memberships lets people in.
+  perform tenancy.audit('use_directory', null, null, null, jsonb_strip_nulls(jsonb_build_object(
+    'accounts', accounts::text, 'memberships', memberships::text, 'set_password_hash', signature)));
 end
 $function$;
 comment on function tenancy.use_directory(regclass, regclass, regprocedure) is

@@ -77,6 +77,12 @@ begin
       errcode = 'invalid_parameter_value',
       message = 'identifier of a user or tenant is too long';
   end if;
+  if '' in (tenant, user_id) then
+    raise exception using
+      errcode = 'invalid_parameter_value',
+      message = 'identifier of a user or tenant is empty',
+      hint = 'Leave the parameter out, or give NULL, where all are meant.';
+  end if;
   -- Spelled as the directory spells it; as given when the directory knows it no more, for sessions outlive accounts.
   known_tenant := coalesce(tenancy.known_tenant(tenant), tenant);
   known_user := coalesce(tenancy.known_user(user_id), user_id);
@@ -88,12 +94,14 @@ begin
      -- Who could choose the tenant without signing in again is as good as in it.
      and (known_tenant is null or s.tenant_id = known_tenant or s.user_id = any (members));
   get diagnostics ended = row_count;
+  perform tenancy.cut_tokens(known_user, known_tenant);
+  perform tenancy.cut_tokens(m, null) from unnest(members) m where known_user is null or m = known_user;
   perform tenancy.audit('revoke_all', null, known_tenant, null, jsonb_build_object('of_user', known_user, 'ended', ended));
   return ended;
 end
 $function$;
 comment on function tenancy.revoke_all(text, text) is
-  'ends the sessions of a user, or of all members of a tenant and whoever has chosen it, or of a user in a tenant; tells how many';
+  'ends the sessions of a user, or of all members of a tenant and whoever has chosen it, or of a user in a tenant, and refuses their signed tokens of before; tells how many sessions';
 
 create function tenancy.rotate_secrets() returns bigint
   language plpgsql volatile parallel unsafe
@@ -107,6 +115,7 @@ begin
      set revoked_at = clock_timestamp()
    where s.revoked_at is null and s.expires_at > clock_timestamp();
   get diagnostics ended = row_count;
+  perform tenancy.cut_tokens(null, null);
   perform tenancy.audit('rotate_secrets', null, null, null, jsonb_build_object('ended', ended));
   raise notice using
     message = format('%s sessions have ended; everybody signs in again', ended),
@@ -115,7 +124,7 @@ begin
 end
 $function$;
 comment on function tenancy.rotate_secrets() is
-  'makes every secret that this database has handed out worthless: ends all sessions; keys of trusted issuers and passwords are their owners'' to renew';
+  'makes every secret that this database has handed out worthless: ends all sessions and refuses all signed tokens of before; keys of trusted issuers and passwords are their owners'' to renew';
 
 create function tenancy.clean_sessions(batch integer default 1000) returns bigint
   language plpgsql volatile parallel unsafe

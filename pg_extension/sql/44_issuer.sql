@@ -167,7 +167,10 @@ begin
       message = 'jwks has no key that could check a signature',
       hint = 'It needs a key of an allowed algorithm; see algorithms.';
   end if;
-  raise log 'login role % trusts issuer % from now on, with % key(s)', quote_ident(session_user), trust_issuer.issuer, taken;
+  perform tenancy.audit('trust_issuer', null, null, null, jsonb_build_object(
+    'issuer', trust_issuer.issuer, 'audience', trust_issuer.audience,
+    'keys', (select jsonb_agg(jsonb_build_object('kid', k.kid, 'alg', k.algorithm) order by k.ordinal)
+               from tenancy.issuer_key k where k.issuer = trust_issuer.issuer)));
   return taken;
 end
 $function$;
@@ -180,10 +183,11 @@ create function tenancy.distrust_issuer(issuer text) returns boolean
 as $function$
 begin
   delete from tenancy.issuer i where i.issuer = distrust_issuer.issuer;
-  if found then
-    raise log 'login role % does not trust issuer % any more', quote_ident(session_user), distrust_issuer.issuer;
+  if not found then
+    return false;
   end if;
-  return found;
+  perform tenancy.audit('distrust_issuer', null, null, null, jsonb_build_object('issuer', distrust_issuer.issuer));
+  return true;
 end
 $function$;
 comment on function tenancy.distrust_issuer(text) is

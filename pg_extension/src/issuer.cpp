@@ -9,6 +9,7 @@
 #include "guard.hpp"
 #include "relation_of_ours.hpp"
 #include "suspension.hpp"
+#include "token_cutoff.hpp"
 
 extern "C" {
 #include "commands/trigger.h"
@@ -290,6 +291,8 @@ bool attach(const text *token, const text *tenant_or_null)
         standing = directory::standing_of(user, tenant);
         tenant = standing.tenant_id;
     }
+    if (token_cutoff::covers(user, tenant, claims.has_issued ? &claims.issued : nullptr))
+        refuse("operators have taken it back", false);
     if (tenant != nullptr)
         suspension::require_not_suspended(tenant);
     if (bypass)

@@ -1,7 +1,7 @@
 import { ActionIcon, useComputedColorScheme, useMantineColorScheme } from '@mantine/core'
 
 export function ColourSchemeButton() {
-  const { setColorScheme } = useMantineColorScheme()
+  const { setColorScheme } = useMantineColorScheme({ keepTransitions: true }) // else a style element switches them off
   const current = useComputedColorScheme('light')
   const other = current === 'dark' ? 'light' : 'dark'
   return (

@@ -1,4 +1,4 @@
-import { Paper, SimpleGrid, Stack, Text, Title, UnstyledButton } from '@mantine/core'
+import { Paper, Stack, Text, Title, UnstyledButton } from '@mantine/core'
 import { useDemo } from '../api/queries'
 
 interface Props {
@@ -18,7 +18,7 @@ export function DemoCard({ onPick }: Props) {
         {demo.instructions.map((line) => (
           <Text key={line}>{line}</Text>
         ))}
-        <SimpleGrid component="ul" className="login-list" cols={{ base: 1, xs: 2 }} spacing="xs" verticalSpacing="xs">
+        <ul className="login-list">
           {demo.logins.map((login) => (
             <li key={login.userName}>
               <UnstyledButton
@@ -43,7 +43,7 @@ export function DemoCard({ onPick }: Props) {
               </UnstyledButton>
             </li>
           ))}
-        </SimpleGrid>
+        </ul>
       </Stack>
     </Paper>
   )

@@ -1,4 +1,4 @@
-import { Button, Paper, PasswordInput, SimpleGrid, Stack, Text, TextInput, VisuallyHidden } from '@mantine/core'
+import { Button, Paper, PasswordInput, Stack, Text, TextInput, VisuallyHidden } from '@mantine/core'
 import { useRef, useState, type SubmitEvent } from 'react'
 import { Navigate, useSearchParams } from 'react-router'
 import { useSession, useSignIn } from '../api/queries'
@@ -62,7 +62,7 @@ function SignInForm({ reason }: { reason: SignedOutReason }) {
   const note = reasonText[reason]
   return (
     <PlainFrame size="md">
-      <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="xl" className="sign-in">
+      <div className="sign-in">
         <Paper withBorder p="lg" component="section">
           <form onSubmit={submit} noValidate aria-label="Sign in">
             <Stack>
@@ -103,7 +103,7 @@ function SignInForm({ reason }: { reason: SignedOutReason }) {
           </form>
         </Paper>
         <DemoCard onPick={fill} />
-      </SimpleGrid>
+      </div>
     </PlainFrame>
   )
 }

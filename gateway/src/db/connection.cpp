@@ -13,6 +13,8 @@ namespace gateway::db {
 namespace {
 
 constexpr Oid text_type = 25;
+const Statement name_trace{"trace", "select set_config('application_name', $1, true)"};
+thread_local std::string current_trace;
 constexpr std::size_t most_prepared = 512;
 // Postgres ends an overlong statement itself; this much later the network must be at fault.
 constexpr auto answer_grace = std::chrono::seconds(5);
@@ -48,6 +50,10 @@ void Abort::raise() noexcept {
     [[maybe_unused]] const auto ignored = ::write(event_, &one, sizeof one);
 }
 
+Trace::Trace(std::string name) { current_trace = std::move(name); }
+
+Trace::~Trace() { current_trace.clear(); }
+
 Connection::Connection(const ConnectionOptions &options) : options_(options) {
     // The URL comes last but two: what the operator wrote in it wins over the name, never over the encoding.
     const std::array<const char *, 4> keys = {"fallback_application_name", "dbname", "client_encoding", nullptr};
@@ -74,6 +80,10 @@ Connection::Connection(const ConnectionOptions &options) : options_(options) {
     // Outside any attach, where a context seals the session against SET.
     const Statement timeout{"timeout", "select set_config('statement_timeout', $1, false)"};
     run(timeout, {std::to_string(options_.statement_timeout.count())});
+}
+
+Connection::~Connection() {
+    if (options_.on_closed) options_.on_closed(Clock::now() - born_);
 }
 
 void Connection::lost(const char *why) {
@@ -128,6 +138,16 @@ PGresult *Connection::next_result(Clock::time_point deadline) {
 }
 
 std::vector<Result> Connection::run(std::span<const Call> calls) {
+    if (current_trace.empty()) return run_pipeline(calls);
+    // Before the attach, which seals the session against changes.
+    std::vector<Call> named{{&name_trace, {current_trace}}};
+    named.insert(named.end(), calls.begin(), calls.end());
+    std::vector<Result> results = run_pipeline(named);
+    results.erase(results.begin());
+    return results;
+}
+
+std::vector<Result> Connection::run_pipeline(std::span<const Call> calls) {
     const auto deadline = Clock::now() + options_.statement_timeout + answer_grace;
     PGconn *connection = connection_.get();
     received_ = false;

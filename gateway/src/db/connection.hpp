@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -78,11 +79,25 @@ struct ConnectionOptions {
     std::chrono::milliseconds connect_timeout{2'000};
     std::chrono::milliseconds statement_timeout{10'000};
     const Abort *abort = nullptr;
+    std::function<void(std::chrono::duration<double> age)> on_closed;
+};
+
+// While it lives, what this thread asks bears the name as application_name, so that pg_stat_activity and the server's log
+// show which request a statement belongs to. It goes with the pipeline and ends with its transaction; empty: no name.
+class Trace {
+public:
+    explicit Trace(std::string name);
+    ~Trace();
+    Trace(const Trace &) = delete;
+    Trace &operator=(const Trace &) = delete;
 };
 
 class Connection {
 public:
     explicit Connection(const ConnectionOptions &options); // throws ConnectFailure
+    ~Connection();
+    Connection(const Connection &) = delete;
+    Connection &operator=(const Connection &) = delete;
 
     // Sends all calls in one pipeline, which is one implicit transaction and one round trip; returns one result for each.
     // A statement this connection has not seen is prepared in the same pipeline, so that names are looked up with
@@ -100,6 +115,7 @@ private:
         void operator()(PGconn *connection) const { PQfinish(connection); }
     };
 
+    std::vector<Result> run_pipeline(std::span<const Call> calls);
     void wait(short events, Clock::time_point deadline);
     void send_all(Clock::time_point deadline);
     PGresult *next_result(Clock::time_point deadline);

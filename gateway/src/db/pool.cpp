@@ -30,7 +30,9 @@ std::unique_ptr<Connection> Pool::take_place() {
 }
 
 Pool::Lease Pool::lease() {
+    const auto asked = Clock::now();
     auto connection = take_place();
+    if (options_.on_lease) options_.on_lease(Clock::now() - asked);
     if (connection && !connection->alive()) connection.reset();
     if (connection) return Lease(*this, std::move(connection));
     try {
@@ -39,6 +41,11 @@ Pool::Lease Pool::lease() {
         give_back(nullptr);
         throw;
     }
+}
+
+Pool::Levels Pool::levels() const {
+    const std::lock_guard lock(mutex_);
+    return {options_.size, taken_, idle_.size(), waiters_.size()};
 }
 
 void Pool::give_back(std::unique_ptr<Connection> connection) noexcept {

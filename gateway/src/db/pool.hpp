@@ -21,6 +21,7 @@ struct PoolOptions {
     std::size_t size = 8;
     std::chrono::milliseconds longest_wait{2'000};
     std::chrono::milliseconds longest_life = std::chrono::minutes(30);
+    std::function<void(std::chrono::duration<double> waited)> on_lease;
 };
 
 class Pool {
@@ -51,6 +52,14 @@ public:
 
     Lease lease(); // throws PoolExhausted, or what Connect throws
 
+    struct Levels {
+        std::size_t size;
+        std::size_t in_use;
+        std::size_t idle;
+        std::size_t waiting;
+    };
+    Levels levels() const;
+
 private:
     struct Waiter {
         std::condition_variable ready;
@@ -63,7 +72,7 @@ private:
 
     const PoolOptions options_;
     const Connect connect_;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::vector<std::unique_ptr<Connection>> idle_;
     std::deque<Waiter *> waiters_;
     std::size_t taken_ = 0; // places in use, connected or connecting; idle_ and taken_ together never pass the size

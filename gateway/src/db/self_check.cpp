@@ -52,7 +52,57 @@ with recursive reach(oid) as (
 )
 select what from problem limit 20)"};
 
+const Statement extension_version{"extension_version",
+                                  "select extversion from pg_catalog.pg_extension where extname = 'tenancy'"};
+
+// What the two roles may read in the exposed schema, and why row security would not hold there.
+const Statement exposed_relations{"exposed_relations", R"(
+select quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+       case when c.relkind = 'm' then 'is a materialized view, which no policy guards'
+            when c.relkind = 'f' then 'is a foreign table, which no policy guards'
+            when c.relkind in ('r', 'p') and not c.relrowsecurity
+                then 'has no row security; protect it with tenancy.protect'
+            when c.relkind = 'v' and not invoker and (o.rolsuper or o.rolbypassrls)
+                then 'reads with the rights of ' || quote_ident(o.rolname) || ', which row security does not bind; '
+                  || 'make it security_invoker'
+       end
+from pg_catalog.pg_class c
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+join pg_catalog.pg_roles o on o.oid = c.relowner
+cross join lateral (
+    select coalesce((select option_value::boolean from pg_catalog.pg_options_to_table(c.reloptions)
+                     where option_name = 'security_invoker'), false)) as v(invoker)
+where n.nspname = $1 and c.relkind in ('r', 'p', 'v', 'm', 'f')
+  and exists (select from pg_catalog.pg_roles r where r.rolname in ('tenancy_user', 'tenancy_admin')
+              and (pg_catalog.has_table_privilege(r.oid, c.oid, 'select, insert, update, delete')
+                   or pg_catalog.has_any_column_privilege(r.oid, c.oid, 'select, insert, update')))
+order by 1)"};
+
 } // namespace
+
+std::vector<Finding> survey(Connection &connection, const std::string &schema) {
+    std::vector<Finding> findings;
+    const int version = connection.server_version();
+    findings.push_back({true, "the database answers: PostgreSQL " + std::to_string(version / 10000) + "." +
+                                  std::to_string(version % 10000)});
+    if (const std::string old = old_server_warning(version); !old.empty()) findings.push_back({false, old});
+    const Result extension = connection.run(extension_version);
+    if (extension.rows() == 0) findings.push_back({false, "the extension tenancy is not installed in this database"});
+    else findings.push_back({true, "the extension tenancy is there, version " + std::string(extension.text(0, 0))});
+    const Result problems = connection.run(own_role, {schema});
+    for (int row = 0; row < problems.rows(); ++row)
+        findings.push_back({false, "the gateway's role " + std::string(problems.text(row, 0))});
+    if (problems.rows() == 0) findings.push_back({true, "the gateway's role has no rights of its own"});
+    const Result relations = connection.run(exposed_relations, {schema});
+    if (relations.rows() == 0)
+        findings.push_back({false, "schema " + schema + " has no relation that tenancy_user or tenancy_admin may use"});
+    for (int row = 0; row < relations.rows(); ++row) {
+        const std::string name(relations.text(row, 0));
+        if (relations.is_null(row, 1)) findings.push_back({true, name + " is served"});
+        else findings.push_back({false, name + " " + std::string(relations.text(row, 1))});
+    }
+    return findings;
+}
 
 void check_own_role(Connection &connection, const std::string &schema) {
     const Result problems = connection.run(own_role, {schema});

@@ -15,6 +15,13 @@ struct SelfCheckFailed : std::exception {
     std::string reason;
 };
 
+// What somebody finds out before the start: the role as above, the extension, the exposed relations.
+struct Finding {
+    bool good;
+    std::string text;
+};
+std::vector<Finding> survey(Connection &connection, const std::string &schema);
+
 // Throws SelfCheckFailed with everything that is wrong.
 void check_own_role(Connection &connection, const std::string &schema);
 

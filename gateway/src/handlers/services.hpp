@@ -4,9 +4,11 @@
 #include "credentials.hpp"
 #include "db/tenant_client.hpp"
 #include "http/request.hpp"
+#include "metrics.hpp"
 
 #include <httplib.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,7 @@ struct Services {
     Credentials credentials;
     db::TenantClient &database;
     std::string demo_json; // empty: there is none
+    std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>();
 };
 
 // `names` are the decoded path segments that a route leaves open.

@@ -42,9 +42,9 @@ std::string client_json(const http::Request &request) {
     return "{\"address\":" + json_string(request.remote_address) + ",\"user_agent\":" + json_string(text) + "}";
 }
 
-void hand_out(const Services &services, const db::SignIn &sign_in, httplib::Response &response) {
+void hand_out(const Services &services, const http::Request &request, const db::SignIn &sign_in, httplib::Response &response) {
     if (!sign_in.token.empty())
-        response.set_header("Set-Cookie", services.credentials.set_cookie(sign_in.token, sign_in.seconds));
+        response.set_header("Set-Cookie", services.credentials.set_cookie(request, sign_in.token, sign_in.seconds));
     answer_json(response, sign_in.session_json);
 }
 
@@ -82,7 +82,6 @@ std::optional<std::string> read_tenant_choice(const std::string &body) {
 }
 
 void login(Services &services, const http::Request &request, const Names &, httplib::Response &response) {
-    require_same_origin(request);
     require_json(request);
     const LoginForm form = read_login_form(request.body);
     const auto before = services.credentials.token(request);
@@ -90,7 +89,7 @@ void login(Services &services, const http::Request &request, const Names &, http
     if (form.user_name.empty() || form.password.empty()) throw error_for_sqlstate("28P01", "", "");
     const db::SignIn sign_in = services.database.login(form.user_name, form.password, client_json(request));
     end_session_before(services, before);
-    hand_out(services, sign_in, response);
+    hand_out(services, request, sign_in, response);
 }
 
 void show_session(Services &services, const http::Request &request, const Names &, httplib::Response &response) {
@@ -98,16 +97,14 @@ void show_session(Services &services, const http::Request &request, const Names 
 }
 
 void choose_tenant(Services &services, const http::Request &request, const Names &, httplib::Response &response) {
-    require_same_origin(request);
     require_json(request);
     const std::string token = required_token(services, request);
-    hand_out(services, services.database.choose_tenant(token, read_tenant_choice(request.body)), response);
+    hand_out(services, request, services.database.choose_tenant(token, read_tenant_choice(request.body)), response);
 }
 
 void logout(Services &services, const http::Request &request, const Names &, httplib::Response &response) {
-    require_same_origin(request);
     if (const auto token = services.credentials.token(request)) services.database.logout(*token);
-    response.set_header("Set-Cookie", services.credentials.clear_cookie());
+    response.set_header("Set-Cookie", services.credentials.clear_cookie(request));
     response.status = 204;
 }
 

@@ -59,7 +59,7 @@ private:
 };
 
 // The request that this worker is answering; cpp-httplib's handlers have no room to carry it.
-thread_local const Request *current_request = nullptr;
+thread_local Request *current_request = nullptr;
 
 // cpp-httplib keeps its own list to itself; these are the answers the layer gives before it is asked.
 std::string_view reason_phrase(int status) {
@@ -81,7 +81,8 @@ std::string_view reason_phrase(int status) {
 std::string plain_answer(int status, std::string_view body) {
     return "HTTP/1.1 " + std::to_string(status) + " " + std::string(reason_phrase(status)) +
            "\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\nCache-Control: no-store\r\n"
-           "X-Content-Type-Options: nosniff\r\nReferrer-Policy: same-origin\r\n" +
+           "X-Content-Type-Options: nosniff\r\nReferrer-Policy: same-origin\r\nX-Frame-Options: DENY\r\n"
+           "Cross-Origin-Resource-Policy: same-origin\r\nContent-Security-Policy: default-src 'none'\r\n" +
            (status == 503 ? "Retry-After: 1\r\n" : "") + "Content-Length: " + std::to_string(body.size()) +
            "\r\n\r\n" + std::string(body);
 }
@@ -179,6 +180,16 @@ void ConnectionServer::stop() noexcept { signal_event(stop_event_); }
 std::size_t ConnectionServer::open_connections() const {
     const std::lock_guard lock(mutex_);
     return connections_.size();
+}
+
+ConnectionServer::SlowLevels ConnectionServer::slow_levels() const {
+    const std::lock_guard lock(mutex_);
+    return {slow_running_, parked_.size()};
+}
+
+void ConnectionServer::set_slow_limit(unsigned slow_requests) {
+    const std::lock_guard lock(mutex_);
+    limits_.slow_requests = slow_requests;
 }
 
 void ConnectionServer::run() {

@@ -48,7 +48,7 @@ struct ServerLimits {
 
 class ConnectionServer : private httplib::Server {
 public:
-    using Answerer = std::function<void(const Request &, httplib::Response &)>;
+    using Answerer = std::function<void(Request &, httplib::Response &)>;
     using IsSlow = std::function<bool(const Request &)>;
     using OnRefusal = std::function<void(const Refusal &, const std::string &remote_address)>;
 
@@ -67,6 +67,12 @@ public:
     void stop() noexcept;  // async-signal-safe
 
     std::size_t open_connections() const;
+    struct SlowLevels {
+        std::size_t running;
+        std::size_t waiting;
+    };
+    SlowLevels slow_levels() const;
+    void set_slow_limit(unsigned slow_requests); // at any time; those under way go on
     std::size_t buffered_bytes() const { return buffered_.load(); }
 
 private:

@@ -24,7 +24,12 @@ struct Request {
     bool keep_alive = true;
     std::vector<Header> headers;
     std::string body;
-    std::string remote_address;
+    std::string remote_address; // the peer's; a trusted proxy's word takes its place
+
+    // What Edge::resolve found.
+    std::string authority;     // HOST[:PORT] as the browser knows it
+    bool https = false;        // the browser's connection has TLS
+    bool named_origin = false; // from a page of another origin that the operator has named
 
     // The first header of that (lower-case) name, or nullptr.
     const std::string *header(std::string_view name) const;

@@ -317,7 +317,7 @@ bool read_date(const json::Value &payload, std::string_view name, std::optional<
     return true;
 }
 
-Refusal check_dates(const Terms &terms, const json::Value &payload, double now)
+Refusal check_dates(const Terms &terms, const json::Value &payload, double now, Claims &claims)
 {
     std::optional<double> expires;
     std::optional<double> begins;
@@ -333,6 +333,8 @@ Refusal check_dates(const Terms &terms, const json::Value &payload, double now)
         return Refusal::not_yet_valid;
     if (issued && now < *issued - terms.leeway)
         return Refusal::issued_in_future;
+    claims.has_issued = issued.has_value();
+    claims.issued = issued.value_or(0);
     return Refusal::none;
 }
 
@@ -531,7 +533,7 @@ Refusal verify(const Issuer &issuer, std::string_view token, double now, std::st
         return refusal;
     if (!audience_fits(issuer.terms, parts->payload))
         return Refusal::wrong_audience;
-    if (const Refusal refusal = check_dates(issuer.terms, parts->payload, now); refusal != Refusal::none)
+    if (const Refusal refusal = check_dates(issuer.terms, parts->payload, now, claims); refusal != Refusal::none)
         return refusal;
     const std::string *user = identifier(find_claim(parts->payload, issuer.terms.user_claim));
     if (user == nullptr)

@@ -103,6 +103,8 @@ struct Claims {
     int tenants;                              // how many the tenant claim names; 0 without one
     char only_tenant[longest_identifier + 1]; // the one, when it names one
     bool names_wanted;                        // whether it names the tenant that was asked for
+    bool has_issued;                          // whether it tells when it was issued (iat)
+    double issued;                            // in seconds since 1970
 };
 
 // A text with a dot is a signed token or nothing; session tokens have none.
