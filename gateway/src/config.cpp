@@ -186,6 +186,9 @@ std::optional<Config> read_config(int argc, const char *const *argv, int &exit_c
     app.add_option("--sign-in-limit", config.sign_in_limit, "sign-ins that check a password at the same time")
         ->envname("TENANCY_SIGN_IN_LIMIT")
         ->check(CLI::Range(1, 64));
+    app.add_option("--pooler", config.pooler, "what stands before Postgres: none (or a pool of sessions), or transaction")
+        ->envname("TENANCY_POOLER")
+        ->check(CLI::IsMember({"none", "transaction"}));
     app.add_option("--client-scope", config.client_scope, "how long a tenant's client lives: request, durable or singleton")
         ->envname("TENANCY_CLIENT_SCOPE")
         ->check(CLI::IsMember({"request", "durable", "singleton"}));

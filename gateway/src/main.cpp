@@ -181,6 +181,7 @@ int main(int argc, char **argv) {
     Url url(config->database_url);
     db::ConnectionOptions database;
     database.url = config->database_url;
+    database.pooler = config->pooler == "transaction" ? db::Pooler::transaction : db::Pooler::none;
     database.statement_timeout = config->statement_timeout;
     database.abort = &abort;
     if (config->check_only) return check(database, config->schema);
