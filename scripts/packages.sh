@@ -12,12 +12,16 @@ PACKAGES_UP=(
     libsystemd-dev prometheus-cpp-dev
     libgtest-dev
 )
+# Programs that tests start themselves. Their packages would start them as services of the machine.
+PACKAGES_SERVICES=(pgbouncer nginx)
 PACKAGES_TEST=(
     pgtap libtap-parser-sourcehandler-pgtap-perl
     clang libclang-rt-dev
     chromium
+    "${PACKAGES_SERVICES[@]}"
 )
 
+POLICY_RC=/usr/sbin/policy-rc.d
 CREATECLUSTER_DIR=/etc/postgresql-common/createcluster.d
 CREATECLUSTER_DROPIN=$CREATECLUSTER_DIR/zz-pgtenancy-no-main-cluster.conf
 
@@ -26,6 +30,7 @@ ensure_packages() {
     local -a missing=()
     local name
     allow_main_cluster # a killed run could not
+    allow_services
     for name in "$@"; do
         package_installed "$name" || missing+=("$name")
     done
@@ -39,7 +44,9 @@ ensure_packages() {
     if package_installed "postgresql-$PG_MAJOR"; then
         finish_interrupted_installation
         logged apt-update apt_get update
+        forbid_services "${missing[@]}"
         logged apt-install apt_get install "${missing[@]}"
+        allow_services
     else
         forbid_main_cluster
         finish_interrupted_installation
@@ -47,7 +54,9 @@ ensure_packages() {
         package_installed postgresql-common ||
             logged apt-postgresql-common apt_get install postgresql-common
         verify_no_main_cluster
+        forbid_services "${missing[@]}"
         logged apt-install apt_get install "${missing[@]}"
+        allow_services
         allow_main_cluster
     fi
 }
@@ -83,6 +92,30 @@ forbid_main_cluster() {
 # Only there while pgtenancy's setup.sh installs PostgreSQL; see its scripts/packages.sh.
 create_main_cluster = false
 CONF
+}
+
+# forbid_services NAME…: of the packages to be installed, no service starts, now or with the machine. A policy that the
+# machine has already is left in force.
+forbid_services() {
+    local name
+    SERVICES_TO_DISABLE=()
+    for name in "${PACKAGES_SERVICES[@]}"; do
+        [[ " $* " != *" $name "* ]] || SERVICES_TO_DISABLE+=("$name.service")
+    done
+    if ((${#SERVICES_TO_DISABLE[@]} == 0)) || [[ -e $POLICY_RC ]]; then return 0; fi
+    on_exit allow_services
+    printf '#!/bin/sh\n# Only there while pgtenancy installs packages for its tests.\nexit 101\n' |
+        as_root tee "$POLICY_RC" >/dev/null
+    as_root chmod 755 "$POLICY_RC"
+}
+
+allow_services() {
+    local name
+    for name in ${SERVICES_TO_DISABLE[@]+"${SERVICES_TO_DISABLE[@]}"}; do
+        [[ ! -x /usr/bin/systemctl ]] || as_root systemctl --quiet disable "$name" || true
+    done
+    SERVICES_TO_DISABLE=()
+    if grep -qs 'pgtenancy installs packages' "$POLICY_RC"; then as_root rm -f "$POLICY_RC"; fi
 }
 
 verify_no_main_cluster() {

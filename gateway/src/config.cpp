@@ -191,6 +191,19 @@ std::optional<Config> read_config(int argc, const char *const *argv, int &exit_c
     app.add_option("--sign-in-limit", config.sign_in_limit, "sign-ins that check a password at the same time")
         ->envname("TENANCY_SIGN_IN_LIMIT")
         ->check(CLI::Range(1, 64));
+    app.add_option("--pooler", config.pooler, "what stands before Postgres: none (or a pool of sessions), or transaction")
+        ->envname("TENANCY_POOLER")
+        ->check(CLI::IsMember({"none", "transaction"}));
+    app.add_option("--client-scope", config.client_scope, "how long a tenant's client lives: request, durable or singleton")
+        ->envname("TENANCY_CLIENT_SCOPE")
+        ->check(CLI::IsMember({"request", "durable", "singleton"}));
+    app.add_option("--tenant-connections", config.tenant_connections,
+                   "connections that a durable client may have at the same time, and requests of it that may wait")
+        ->envname("TENANCY_TENANT_CONNECTIONS")
+        ->check(CLI::Range(1, 100));
+    app.add_option("--tenant-clients", config.tenant_clients, "durable clients to keep at most")
+        ->envname("TENANCY_TENANT_CLIENTS")
+        ->check(CLI::Range(1, 1'000'000));
     app.add_flag("--secure-cookies", config.secure_cookies, "for HTTPS in front: Secure cookie with the __Host- prefix")
         ->envname("TENANCY_SECURE_COOKIES");
     app.add_option("--trusted-proxy", trusted_proxies,

@@ -61,6 +61,18 @@ std::unique_ptr<db::Connection> connect(const db::ConnectionOptions &options, co
     return connection;
 }
 
+std::unique_ptr<db::ClientScope> make_scope(const Config &config, db::Pool &pool) {
+    if (config.client_scope == "singleton") return std::make_unique<db::SingletonScope>(pool);
+    if (config.client_scope == "request") return std::make_unique<db::RequestScope>(pool);
+    db::DurableOptions options;
+    options.clients = config.tenant_clients;
+    // However it is set, one tenant leaves others half of the connections, and half of the workers: a request that
+    // waits holds one too.
+    options.connections = std::clamp(std::min(config.workers / 2, config.pool_size) / 2, 1u, config.tenant_connections);
+    options.waiting = options.connections;
+    return std::make_unique<db::DurableScope>(pool, options);
+}
+
 enum class FirstContact { good, down, bad_role };
 
 FirstContact try_database(db::Pool &pool) {
@@ -170,6 +182,7 @@ int main(int argc, char **argv) {
     Url url(config->database_url);
     db::ConnectionOptions database;
     database.url = config->database_url;
+    database.pooler = config->pooler == "transaction" ? db::Pooler::transaction : db::Pooler::none;
     database.statement_timeout = config->statement_timeout;
     database.abort = &abort;
     if (config->check_only) return check(database, config->schema);
@@ -184,7 +197,8 @@ int main(int argc, char **argv) {
     };
     db::Pool pool(pool_options, new_connection);
     db::Catalog catalog(config->schema);
-    db::TenantClient client(pool, catalog);
+    const auto scope = make_scope(*config, pool);
+    db::TenantClient client(pool, catalog, *scope);
     const auto schema = std::make_shared<rest::SchemaCache>(config->schema, pool);
     Server server(config->prefix,
                   {Credentials(config->secure_cookies), client, std::move(demo), metrics, schema,

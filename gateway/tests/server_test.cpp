@@ -32,7 +32,8 @@ protected:
                                 throw std::runtime_error("secret of the database");
                             }};
     gateway::db::Catalog catalog_{"api"};
-    gateway::db::TenantClient client_{pool_, catalog_};
+    gateway::db::RequestScope scope_{pool_};
+    gateway::db::TenantClient client_{pool_, catalog_, scope_};
     gateway::Server server_{"/api", {gateway::Credentials(false), client_, ""}, ""};
 };
 

@@ -1,5 +1,6 @@
 #include "db/connection.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <poll.h>
@@ -13,6 +14,8 @@ namespace gateway::db {
 namespace {
 
 constexpr Oid text_type = 25;
+const Statement limit_session{"limit_session", "select set_config('statement_timeout', $1, false)"};
+const Statement limit_transaction{"limit_transaction", "select set_config('statement_timeout', $1, true)"};
 const Statement name_trace{"trace", "select set_config('application_name', $1, true)"};
 thread_local std::string current_trace;
 constexpr std::size_t most_prepared = 512;
@@ -55,9 +58,39 @@ Trace::Trace(std::string name) { current_trace = std::move(name); }
 Trace::~Trace() { current_trace.clear(); }
 
 Connection::Connection(const ConnectionOptions &options) : options_(options) {
-    // The URL comes last but two: what the operator wrote in it wins over the name, never over the encoding.
-    const std::array<const char *, 4> keys = {"fallback_application_name", "dbname", "client_encoding", nullptr};
-    const std::array<const char *, 4> values = {"tenancy-gateway", options_.url.c_str(), "UTF8", nullptr};
+    // One by one, because libpq has no deadline for a host that does not answer when it is asked without blocking.
+    const std::vector<Host> hosts = several_hosts(options_.url);
+    const std::size_t first = options_.first_host->load();
+    std::string reasons;
+    for (std::size_t i = 0; i < std::max<std::size_t>(hosts.size(), 1); ++i) {
+        const std::size_t number = hosts.empty() ? 0 : (first + i) % hosts.size();
+        try {
+            connect(hosts.empty() ? nullptr : &hosts[number]);
+            options_.first_host->store(number);
+            break;
+        } catch (ConnectFailure &failure) {
+            reasons += (i > 0 ? "; " : "") + failure.message;
+            if (i + 1 < hosts.size()) continue;
+            failure.message = reasons;
+            throw;
+        }
+    }
+    PQsetnonblocking(connection_.get(), 1);
+    // Outside any attach, where a context seals the session against SET.
+    if (options_.pooler == Pooler::none) run(limit_session, {std::to_string(options_.statement_timeout.count())});
+}
+
+void Connection::connect(const Host *host) {
+    // What the operator wrote in the URL wins over the name, never over the encoding. An empty value counts as none.
+    const std::array<const char *, 7> keys = {"fallback_application_name", "dbname", "host", "hostaddr", "port",
+                                              "client_encoding", nullptr};
+    const std::array<const char *, 7> values = {"tenancy-gateway",
+                                                options_.url.c_str(),
+                                                host ? host->host.c_str() : nullptr,
+                                                host ? host->hostaddr.c_str() : nullptr,
+                                                host ? host->port.c_str() : nullptr,
+                                                "UTF8",
+                                                nullptr};
     connection_.reset(PQconnectStartParams(keys.data(), values.data(), 1));
     const auto deadline = Clock::now() + options_.connect_timeout;
     const auto refuse = [&](std::string message) {
@@ -76,10 +109,6 @@ Connection::Connection(const ConnectionOptions &options) : options_(options) {
                       options_.abort))
             refuse("no answer from the database server in time");
     }
-    PQsetnonblocking(connection_.get(), 1);
-    // Outside any attach, where a context seals the session against SET.
-    const Statement timeout{"timeout", "select set_config('statement_timeout', $1, false)"};
-    run(timeout, {std::to_string(options_.statement_timeout.count())});
 }
 
 Connection::~Connection() {
@@ -138,12 +167,16 @@ PGresult *Connection::next_result(Clock::time_point deadline) {
 }
 
 std::vector<Result> Connection::run(std::span<const Call> calls) {
-    if (current_trace.empty()) return run_pipeline(calls);
     // Before the attach, which seals the session against changes.
-    std::vector<Call> named{{&name_trace, {current_trace}}};
-    named.insert(named.end(), calls.begin(), calls.end());
-    std::vector<Result> results = run_pipeline(named);
-    results.erase(results.begin());
+    std::vector<Call> all;
+    if (options_.pooler == Pooler::transaction)
+        all.push_back({&limit_transaction, {std::to_string(options_.statement_timeout.count())}});
+    if (!current_trace.empty()) all.push_back({&name_trace, {current_trace}});
+    const auto own = static_cast<std::ptrdiff_t>(all.size());
+    if (own == 0) return run_pipeline(calls);
+    all.insert(all.end(), calls.begin(), calls.end());
+    std::vector<Result> results = run_pipeline(all);
+    results.erase(results.begin(), results.begin() + own);
     return results;
 }
 
@@ -161,14 +194,17 @@ std::vector<Result> Connection::run_pipeline(std::span<const Call> calls) {
     for (const Call &call : calls) {
         const Statement &statement = *call.statement;
         const int count = static_cast<int>(call.parameters.size());
-        if (!prepared_.contains(statement.name)) {
-            const std::vector<Oid> types(call.parameters.size(), text_type);
+        const std::vector<Oid> types(call.parameters.size(), text_type);
+        const bool keeps = options_.pooler == Pooler::none;
+        if (keeps && !prepared_.contains(statement.name)) {
             sent = sent && PQsendPrepare(connection, statement.name.c_str(), statement.sql.c_str(), count, types.data());
             steps.push_back({&statement.name});
         }
         std::vector<const char *> values;
         for (const std::string &parameter : call.parameters) values.push_back(parameter.c_str());
-        sent = sent && PQsendQueryPrepared(connection, statement.name.c_str(), count, values.data(), nullptr, nullptr, 0);
+        sent = sent && (keeps ? PQsendQueryPrepared(connection, statement.name.c_str(), count, values.data(), nullptr, nullptr, 0)
+                              : PQsendQueryParams(connection, statement.sql.c_str(), count, types.data(), values.data(),
+                                                  nullptr, nullptr, 0));
         steps.push_back({nullptr});
     }
     if (!sent || !PQpipelineSync(connection)) lost("the connection to the database server broke");

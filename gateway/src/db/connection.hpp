@@ -2,8 +2,11 @@
 // belongs to one thread at a time. Every wait has a deadline and ends early when `Abort` is raised.
 #pragma once
 
+#include "db/conninfo.hpp"
+
 #include <libpq-fe.h>
 
+#include <atomic>
 #include <chrono>
 #include <exception>
 #include <functional>
@@ -74,9 +77,16 @@ private:
     std::unique_ptr<PGresult, Clear> result_;
 };
 
+// What stands between: with a pooler that changes the server's connection from one transaction to the next, nothing of a
+// session may be used or left behind, neither prepared statements nor settings.
+enum class Pooler { none, transaction };
+
 struct ConnectionOptions {
     std::string url;
-    std::chrono::milliseconds connect_timeout{2'000};
+    Pooler pooler = Pooler::none;
+    std::chrono::milliseconds connect_timeout{2'000}; // for each host that the URL names
+    // Of several hosts the one that answered last, asked first by the next connection.
+    std::shared_ptr<std::atomic<std::size_t>> first_host = std::make_shared<std::atomic<std::size_t>>(0);
     std::chrono::milliseconds statement_timeout{10'000};
     const Abort *abort = nullptr;
     std::function<void(std::chrono::duration<double> age)> on_closed;
@@ -101,7 +111,7 @@ public:
 
     // Sends all calls in one pipeline, which is one implicit transaction and one round trip; returns one result for each.
     // A statement this connection has not seen is prepared in the same pipeline, so that names are looked up with
-    // the rights that an attach before it gave. Throws PgFailure for the first call that fails.
+    // the rights that an attach before it gave; behind a transaction pooler none is kept. Throws PgFailure for the first call that fails.
     std::vector<Result> run(std::span<const Call> calls);
     Result run(const Statement &statement, std::vector<std::string> parameters = {});
 
@@ -119,6 +129,7 @@ private:
         void operator()(PGconn *connection) const { PQfinish(connection); }
     };
 
+    void connect(const Host *host); // nullptr: as the URL says
     std::vector<Result> run_pipeline(std::span<const Call> calls);
     void wait(short events, Clock::time_point deadline);
     void send_all(Clock::time_point deadline);

@@ -35,7 +35,8 @@ const Statement choose_none{"choose_no_tenant", SIGN_IN "from tenancy.choose_ten
 const Statement who{"whoami",
                     "select json_build_object('userId', w->'user_id', 'userName', w->'user_name', 'isAdmin', "
                     "w->'is_admin', 'tenantId', w->'tenant_id', 'tenantName', w->'tenant_name', 'tenants', "
-                    "coalesce(w->'tenants', '[]'), 'expiresAt', w->'expires_at')::text from tenancy.whoami() w"};
+                    "coalesce(w->'tenants', '[]'), 'expiresAt', w->'expires_at')::text, w->>'tenant_id' "
+                    "from tenancy.whoami() w"};
 
 Call attaching(const Statement &plain, const Statement &with_tenant, const Caller &caller) {
     return caller.tenant.empty() ? Call{&plain, {caller.token}} : Call{&with_tenant, {caller.token, caller.tenant}};
@@ -50,29 +51,45 @@ SignIn sign_in_of(const Result &row) {
     return sign_in;
 }
 
+Tenant tenant_of(const Result &row, int column) {
+    if (row.is_null(0, column)) return std::nullopt;
+    return std::string(row.text(0, column));
+}
+
 } // namespace
 
 SignIn TenantClient::login(const std::string &user_name, const std::string &password, const std::string &client_json) {
-    return sign_in_of(pool_.lease()->run(log_in, {user_name, password, client_json}));
+    return sign_in_of(scope_.bypass().lease()->run(log_in, {user_name, password, client_json}));
 }
 
 SignIn TenantClient::choose_tenant(const std::string &token, const std::optional<std::string> &tenant) {
-    const auto connection = pool_.lease();
+    const auto connection = lease_for(token);
+    scope_.forget(token);
     return sign_in_of(tenant ? connection->run(choose, {token, *tenant}) : connection->run(choose_none, {token}));
 }
 
-void TenantClient::logout(const std::string &token) { pool_.lease()->run(log_out, {token}); }
+void TenantClient::logout(const std::string &token) {
+    const auto connection = lease_for(token);
+    scope_.forget(token);
+    connection->run(log_out, {token});
+}
 
-void TenantClient::ping() { pool_.lease()->run(alive); }
+void TenantClient::ping() { scope_.bypass().lease()->run(alive); }
 
 std::string TenantClient::session(const Caller &caller) {
     const std::array<Call, 2> calls{attaching(attach, attach_as, caller), Call{&who, {}}};
-    return std::string(ask(calls).back().text(0, 0));
+    const auto client = scope_.client(caller.key());
+    const std::vector<Result> results = ask(client ? *client : scope_.bypass(), calls);
+    const Result &session = results.back();
+    // Whoever has yet to choose a tenant is nobody's so far.
+    if (client) scope_.attached(caller.key(), tenant_of(session, 1));
+    return std::string(session.text(0, 0));
 }
 
 rest::Role TenantClient::role(const Caller &caller) {
     const std::array<Call, 2> calls{attaching(attach, attach_as, caller), Call{&acting_role, {}}};
-    return ask(calls).back().text(0, 0) == "tenancy_admin" ? rest::Role::admin : rest::Role::user;
+    const auto client = scope_.client(caller.key());
+    return ask(client ? *client : scope_.bypass(), calls).back().text(0, 0) == "tenancy_admin" ? rest::Role::admin : rest::Role::user;
 }
 
 std::optional<Answer> TenantClient::list(const Caller &caller, const std::string &resource) {
@@ -90,17 +107,30 @@ std::optional<Answer> TenantClient::read(const Caller &caller, const Statement *
                                          std::vector<std::string> parameters) {
     std::vector<Call> calls{attaching(attach_to_tenant, attach_to_tenant_as, caller)};
     if (statement) calls.push_back({statement, std::move(parameters)});
-    const std::vector<Result> results = ask(calls);
-    if (!statement || results.back().rows() == 0) return std::nullopt;
+    const auto client = client_for(caller);
+    const std::vector<Result> results = ask(*client, calls);
     const Result &context = results.front();
-    Answer answer{std::string(results.back().text(0, 0)), std::string(context.text(0, 1)), std::nullopt};
-    if (!context.is_null(0, 2)) answer.tenant_id = context.text(0, 2);
-    return answer;
+    const Tenant tenant = tenant_of(context, 2);
+    scope_.attached(caller.key(), tenant);
+    if (!statement || results.back().rows() == 0) return std::nullopt;
+    return Answer{std::string(results.back().text(0, 0)), std::string(context.text(0, 1)), tenant};
 }
 
-std::vector<Result> TenantClient::ask(std::span<const Call> calls) {
+// A token of which no tenant is known asks for it first, by itself: its tenant's quota counts from the first question on.
+std::shared_ptr<Client> TenantClient::client_for(const Caller &caller) {
+    if (auto client = scope_.client(caller.key())) return client;
+    const std::array<Call, 1> call{attaching(attach_to_tenant, attach_to_tenant_as, caller)};
+    return scope_.introduce(caller.key(), tenant_of(ask(scope_.bypass(), call).front(), 2));
+}
+
+Client::Lease TenantClient::lease_for(const std::string &token) {
+    const auto client = scope_.client(token);
+    return (client ? *client : scope_.bypass()).lease();
+}
+
+std::vector<Result> TenantClient::ask(Client &client, std::span<const Call> calls) {
     try {
-        return pool_.lease()->run(calls);
+        return client.lease()->run(calls);
     } catch (const ConnectFailure &) {
         throw;
     } catch (const PgFailure &failure) {
@@ -108,7 +138,7 @@ std::vector<Result> TenantClient::ask(std::span<const Call> calls) {
         // The connection had died in the pool: a read that got no answer at all may be asked once more.
         if (!failure.connection_lost || !failure.nothing_received) throw;
     }
-    return pool_.lease()->run(calls);
+    return client.lease()->run(calls);
 }
 
 } // namespace gateway::db

@@ -3,6 +3,7 @@
 
 #include "db/caller.hpp"
 #include "db/catalog.hpp"
+#include "db/client_scope.hpp"
 #include "db/pool.hpp"
 #include "rest/openapi.hpp"
 
@@ -26,7 +27,7 @@ struct Answer {
 
 class TenantClient {
 public:
-    TenantClient(Pool &pool, Catalog &catalog) : pool_(pool), catalog_(catalog) {}
+    TenantClient(Pool &pool, Catalog &catalog, ClientScope &scope) : pool_(pool), catalog_(catalog), scope_(scope) {}
 
     SignIn login(const std::string &user_name, const std::string &password, const std::string &client_json);
     SignIn choose_tenant(const std::string &token, const std::optional<std::string> &tenant);
@@ -42,10 +43,13 @@ public:
 
 private:
     std::optional<Answer> read(const Caller &caller, const Statement *statement, std::vector<std::string> parameters);
-    std::vector<Result> ask(std::span<const Call> calls);
+    std::vector<Result> ask(Client &client, std::span<const Call> calls);
+    std::shared_ptr<Client> client_for(const Caller &caller);
+    Client::Lease lease_for(const std::string &token);
 
     Pool &pool_;
     Catalog &catalog_;
+    ClientScope &scope_;
 };
 
 } // namespace gateway::db
