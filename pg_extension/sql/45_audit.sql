@@ -1,5 +1,5 @@
 -- What is done past the walls, and to them: who, as whom, for which tenant, and why. Append only. Nobody is granted a right
--- to write here, and the trigger holds whoever gets at one all the same (pg_write_all_data, a superuser by mistake).
+-- to write here, and the trigger holds whoever gets at one all the same (a role past row security, a superuser by mistake).
 
 create table tenancy.audit_log (
   id bigint generated always as identity constraint audit_log_pkey primary key,

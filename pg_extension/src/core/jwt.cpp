@@ -143,11 +143,31 @@ PublicKey ec_key(const json::Value &key)
     return made;
 }
 
+// Of an order of at most 8, with the sign of x left out: 0, 1, -1, the two ways to write 0 and 1 past the prime, and the
+// points of order 8. Under such a key anybody makes signatures.
+constexpr std::array<std::string_view, 7> ed25519_of_low_order = {
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "7P_______________________________________38",
+    "7f_______________________________________38",
+    "7v_______________________________________38",
+    "JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU",
+    "xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA3o"};
+
+bool is_of_low_order(std::string point)
+{
+    point.back() = static_cast<char>(point.back() & 0x7F);
+    return std::any_of(ed25519_of_low_order.begin(), ed25519_of_low_order.end(),
+                       [&](std::string_view text) { return base64url::decode(text) == point; });
+}
+
 PublicKey ed25519_key(const json::Value &key)
 {
     const std::string x = key_bytes(key, "x");
     if (x.size() != ed25519_key_bytes)
         refuse_key("an Ed25519 key must have 32 bytes");
+    if (is_of_low_order(x))
+        refuse_key("key is not a valid public key");
     PublicKey made(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes_of(x), x.size()));
     if (!made)
         refuse_key("key is not a valid public key");

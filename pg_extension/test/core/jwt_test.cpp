@@ -474,6 +474,22 @@ TEST(Jwk, IsRefusedWhenItIsWeakBrokenOrPrivate)
         EXPECT_EQ(sqlstate_of([&] { jwt::algorithm_of(bad, all); }), "22023") << bad.substr(0, 100);
 }
 
+// Under the neutral element as key, R = the neutral element and S = 0 sign everything; each point in both signs of x.
+TEST(Jwk, RefusesEd25519KeysUnderWhichAnybodySigns)
+{
+    for (const char *point :
+        {"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIA",
+         "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIA",
+         "7P_______________________________________38", "7P________________________________________8",
+         "7f_______________________________________38", "7f________________________________________8",
+         "7v_______________________________________38", "7v________________________________________8",
+         "JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU", "JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_IU",
+         "xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA3o", "xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA_o"})
+        EXPECT_EQ(sqlstate_of([&] {
+                      jwt::algorithm_of(R"({"kty":"OKP","crv":"Ed25519","x":")" + std::string(point) + "\"}", {Algorithm::eddsa});
+                  }), "22023") << point;
+}
+
 // ---------------------------------------------------------------- JSON
 
 TEST(Json, ReadsWhatIsExactlyOneValue)
