@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { promisify } from 'node:util'
 import type { Patient } from './demo'
 import { call, tokenOf, type Answer, type Call } from './http'
 
@@ -56,4 +58,12 @@ export async function manyLogin({ userName, password }: ManyUser): Promise<strin
   const answer = await ask('POST', '/api/auth/login', { body: { userName, password } })
   if (answer.status !== 200) throw new Error(`${userName} cannot sign in: ${answer.text}`)
   return tokenOf(answer)
+}
+
+/** Runs SQL on the second demo as the cluster's superuser, while other requests go on; `:'name'` stands for a value. */
+export async function manySql(text: string, values: Record<string, string | number> = {}): Promise<string> {
+  const settings = Object.entries(values).flatMap(([name, value]) => ['-v', `${name}=${value}`])
+  const running = promisify(execFile)('psql', ['-XqAt', '-v', 'ON_ERROR_STOP=1', '-d', 'demo_many', ...settings, '-f', '-'])
+  running.child.stdin!.end(text)
+  return (await running).stdout.trim()
 }

@@ -101,6 +101,27 @@ TEST(Credentials, RefuseTwoPeopleInOneRequest) {
     EXPECT_EQ(status_of([&] { plain.token(with({{"authorization", "Basic x"}, {"authorization", "Bearer a.b.c"}})); }), 400);
 }
 
+TEST(Credentials, TakeATenantOnlyWithASignedToken) {
+    const Credentials plain(false);
+    const auto asked = plain.caller(with({{"authorization", "Bearer a.b.c"}, {"tenancy-tenant", "tenant \xc3\xa9"}}));
+    ASSERT_TRUE(asked);
+    EXPECT_EQ(asked->token, "a.b.c");
+    EXPECT_EQ(asked->tenant, "tenant \xc3\xa9");
+    EXPECT_EQ(plain.caller(with({{"authorization", "Bearer a.b.c"}}))->tenant, "");
+    EXPECT_FALSE(plain.caller(with({})));
+    const std::vector<std::vector<gateway::http::Header>> refused = {
+        {{"tenancy-tenant", "1"}},
+        {{"cookie", "tenancy_session=abc"}, {"tenancy-tenant", "1"}},
+        {{"authorization", "Bearer abc"}, {"tenancy-tenant", "1"}},
+        {{"authorization", "Basic YTpi"}, {"tenancy-tenant", "1"}},
+        {{"authorization", "Bearer a.b.c"}, {"tenancy-tenant", ""}},
+        {{"authorization", "Bearer a.b.c"}, {"tenancy-tenant", std::string(256, '1')}},
+        {{"authorization", "Bearer a.b.c"}, {"tenancy-tenant", "\xff"}},
+        {{"authorization", "Bearer a.b.c"}, {"tenancy-tenant", "1"}, {"tenancy-tenant", "1"}},
+    };
+    for (const auto &headers : refused) EXPECT_EQ(status_of([&] { plain.caller(with(headers)); }), 400);
+}
+
 TEST(Credentials, SecureCookiesHaveANameOfTheirOwn) {
     const Credentials secure(true);
     EXPECT_FALSE(secure.token(with({{"cookie", "tenancy_session=abc"}})));
