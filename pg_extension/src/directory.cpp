@@ -174,7 +174,8 @@ void prepare(SPIPlanPtr *slot, int count, const char *format, ...)
         enlargeStringInfo(&sql, needed);
     }
     Oid types[2] = {TEXTOID, TEXTOID};
-    SPIPlanPtr plan = SPI_prepare(sql.data, count, types);
+    // One plan for all values: they are keys, and planning anew costs more than the question.
+    SPIPlanPtr plan = SPI_prepare_cursor(sql.data, count, types, CURSOR_OPT_GENERIC_PLAN);
     if (plan == nullptr || SPI_keepplan(plan) != 0)
         elog(ERROR, "could not prepare a directory query: %s", SPI_result_code_string(SPI_result));
     if (*slot != nullptr)
@@ -191,13 +192,6 @@ void prepare_all(Oid accounts, Oid memberships)
     const char *disabled = has_boolean(accounts, "disabled", true) ? "coalesce(a.disabled, false)" : "false";
     const bool has_role = column_type(memberships, "role", true) != InvalidOid;
     const char *role = has_role ? ", 'role', m.role" : "";
-    // Several memberships of one user in one tenant that disagree give no role.
-    const char *only_role =
-        has_role ? "case when pg_catalog.count(*) OPERATOR(pg_catalog.=) pg_catalog.count(m.role) "
-                   "and pg_catalog.min((m.role::pg_catalog.text) collate pg_catalog.\"C\") OPERATOR(pg_catalog.=) "
-                   "pg_catalog.max((m.role::pg_catalog.text) collate pg_catalog.\"C\") "
-                   "then pg_catalog.min(m.role::pg_catalog.text) end"
-                 : "null::pg_catalog.text";
     const char *from_accounts = qualified(accounts);
     const char *from_memberships = qualified(memberships);
     has_boolean(accounts, "is_admin", false);
@@ -222,12 +216,13 @@ void prepare_all(Oid accounts, Oid memberships)
             "pg_catalog.jsonb_build_object('id', m.tenant_id::pg_catalog.text, 'name', m.tenant_name%s) as entry "
             "from %s m where m.user_id OPERATOR(pg_catalog.=) $1::%s order by 2, 1 limit %d) t",
             role, from_memberships, member_type, most_tenants);
+    // Asked at each attach: a bare join by keys, the rows of which standing_of() puts together.
     prepare(&prepared.standing, 2,
-            "select coalesce(a.is_admin, false), %s, a.password_hash::pg_catalog.text, t.id, t.role from %s a "
-            "left join lateral (select pg_catalog.min(m.tenant_id::pg_catalog.text) as id, %s as role from %s m "
-            "where $2 is not null and m.user_id OPERATOR(pg_catalog.=) $1::%s and m.tenant_id OPERATOR(pg_catalog.=) "
-            "$2::%s) t on true where a.user_id OPERATOR(pg_catalog.=) $1::%s limit 1",
-            disabled, from_accounts, only_role, from_memberships, member_type, tenant_type, account_type);
+            "select coalesce(a.is_admin, false), %s, a.password_hash::pg_catalog.text, m.tenant_id::pg_catalog.text, "
+            "%s from %s a left join %s m on m.user_id OPERATOR(pg_catalog.=) $1::%s and m.tenant_id "
+            "OPERATOR(pg_catalog.=) $2::%s where a.user_id OPERATOR(pg_catalog.=) $1::%s",
+            disabled, has_role ? "m.role::pg_catalog.text" : "null::pg_catalog.text", from_accounts, from_memberships,
+            member_type, tenant_type, account_type);
     prepare(&prepared.all_tenants, 0,
             "select t.id::pg_catalog.text from (select distinct m.tenant_id::%s as id from %s m) t "
             "where t.id is not null order by t.id",
@@ -314,15 +309,15 @@ void ask(Plan plan, const char *first, const char *second)
         elog(ERROR, "could not ask the directory: %s", SPI_result_code_string(code));
 }
 
-Datum cell(int column, bool *is_null)
+Datum cell(int column, bool *is_null, uint64 row = 0)
 {
-    return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, is_null);
+    return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, is_null);
 }
 
-bool flag(int column)
+bool flag(int column, uint64 row = 0)
 {
     bool is_null;
-    const Datum value = cell(column, &is_null);
+    const Datum value = cell(column, &is_null, row);
     return !is_null && DatumGetBool(value);
 }
 
@@ -337,10 +332,10 @@ char *copied(const text *packed)
 }
 
 // A text cell, copied. Null for NULL.
-char *text_cell(int column)
+char *text_cell(int column, uint64 row = 0)
 {
     bool is_null;
-    const Datum value = cell(column, &is_null);
+    const Datum value = cell(column, &is_null, row);
     return is_null ? nullptr : copied(DatumGetTextPP(value));
 }
 
@@ -451,6 +446,14 @@ Standing standing_of(const char *user_id, const char *tenant_id_or_null)
         result.password_hash = text_cell(3);
         result.tenant_id = text_cell(4);
         result.role = text_cell(5);
+    }
+    // An account or a membership that stands there twice: what all of its rows allow.
+    for (uint64 row = 1; row < SPI_processed; ++row) {
+        result.is_admin = result.is_admin && flag(1, row);
+        result.active = result.active && !flag(2, row);
+        const char *role = text_cell(5, row);
+        if (result.role != nullptr && (role == nullptr || strcmp(role, result.role) != 0))
+            result.role = nullptr;
     }
     SPI_finish();
     return result;
