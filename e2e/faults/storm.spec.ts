@@ -1,6 +1,6 @@
 import { expect, test } from '@playwright/test'
 import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
+import { isDeepStrictEqual, promisify } from 'node:util'
 import { users, type User } from '../support/demo'
 import { gatewayLogin, OwnGateway } from '../support/gateway'
 import { call, expectError, sql, tokenOf, type Answer } from '../support/http'
@@ -69,7 +69,8 @@ async function read(number: number): Promise<void> {
     count.refused++
     return
   }
-  if (expected) expect(JSON.parse(answer.text), label).toEqual(expected)
+  // Thousands of expectations would take longer than the storm.
+  if (expected && !isDeepStrictEqual(JSON.parse(answer.text), expected)) expect(JSON.parse(answer.text), label).toEqual(expected)
   count.right++
   after++
 }
@@ -113,7 +114,7 @@ async function write(number: number): Promise<void> {
 /** Waits until what is behind the gateways serves again, and has served all clients for a while. */
 async function healed(): Promise<void> {
   after = 0
-  await expect(() => expect(after).toBeGreaterThan(10 * clients)).toPass({ intervals: [50] })
+  await expect(() => expect(after).toBeGreaterThan(20 * clients)).toPass({ intervals: [50] })
 }
 
 async function untilServerAnswers(): Promise<void> {
@@ -193,9 +194,9 @@ test('in a storm of faults every request ends with the right answer or a clean 5
   let over = false
   let asked = 0
   async function client(number: number): Promise<void> {
-    while (!over || asked < 3000) {
+    while (!over || asked < 4000) {
       const next = asked++
-      await (number === 0 ? write(next) : read(next))
+      await (number < 2 ? write(next >> 1) : read(next))
     }
   }
   async function storm(): Promise<void> {
