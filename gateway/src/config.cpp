@@ -191,6 +191,9 @@ std::optional<Config> read_config(int argc, const char *const *argv, int &exit_c
     app.add_option("--sign-in-limit", config.sign_in_limit, "sign-ins that check a password at the same time")
         ->envname("TENANCY_SIGN_IN_LIMIT")
         ->check(CLI::Range(1, 64));
+    app.add_option("--max-connections", config.max_connections, "connections of clients at most; beyond it is 503")
+        ->envname("TENANCY_MAX_CONNECTIONS")
+        ->check(CLI::Range(1, 1'000'000));
     app.add_option("--pooler", config.pooler, "what stands before Postgres: none (or a pool of sessions), or transaction")
         ->envname("TENANCY_POOLER")
         ->check(CLI::IsMember({"none", "transaction"}));

@@ -77,13 +77,16 @@ std::string http_hint(std::string_view message) {
 int status_for_sqlstate(std::string_view sqlstate) { return rule_for(sqlstate).status; }
 
 HttpError error_for_sqlstate(std::string_view sqlstate, std::string_view message, std::string_view hint) {
-    const Rule &rule = rule_for(sqlstate);
+    // The extension's refusals say when to try again. Postgres has the same code for its own limits, such as that of
+    // temporary files: those are no fault of the client, and their text is none of its business.
+    const bool own_limit = sqlstate == "53400" && !hint.starts_with("Try again");
+    const Rule &rule = rule_for(own_limit ? "53" : sqlstate);
     const bool theirs = rule.text == Text::of_server;
     // A hint that names a function of ours speaks to people who write SQL; over HTTP nobody can call it.
     const bool for_clients = theirs && hint.find("tenancy.") == std::string_view::npos;
     HttpError error(rule.status, std::string(sqlstate), theirs ? std::string(message) : rule.message,
                     for_clients ? std::string(hint) : theirs ? http_hint(message) : std::string());
-    error.retry_after = sqlstate == "53400" ? seconds_in(hint).value_or(rule.retry_after) : rule.retry_after;
+    error.retry_after = rule.status == 429 ? seconds_in(hint).value_or(rule.retry_after) : rule.retry_after;
     return error;
 }
 

@@ -212,7 +212,7 @@ int main(int argc, char **argv) {
     limits.workers = config->workers;
     limits.slow_requests = sign_ins_at_once(*config, *config);
     limits.drain_time = config->drain_timeout;
-    limits.connections = connection_limit(limits.connections);
+    limits.connections = connection_limit(config->max_connections);
     http::ConnectionServer connections(
         limits, [&](http::Request &request, httplib::Response &response) { server.answer(request, response); });
     connections.set_slow_requests([&](const http::Request &request) { return server.is_slow(request); });

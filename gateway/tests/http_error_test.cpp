@@ -27,11 +27,21 @@ TEST(HttpErrorTable, HidesTheServersTextUnlessItIsForTheClient) {
         EXPECT_FALSE(error.message.empty()) << sqlstate;
         EXPECT_EQ(error.hint, "") << sqlstate;
     }
-    for (const char *sqlstate : {"42501", "22023", "22P02", "P0001", "53400"}) {
+    for (const char *sqlstate : {"42501", "22023", "22P02", "P0001"}) {
         const HttpError error = error_for_sqlstate(sqlstate, "why", "way out");
         EXPECT_EQ(error.message, "why") << sqlstate;
         EXPECT_EQ(error.hint, "way out") << sqlstate;
     }
+}
+
+TEST(HttpErrorTable, TellsThrottlingFromTheServersOwnLimits) {
+    const HttpError throttled = error_for_sqlstate("53400", "too many attempts", "Try again in 7 seconds.");
+    EXPECT_EQ(throttled.status, 429);
+    EXPECT_EQ(throttled.message, "too many attempts");
+    const HttpError limit = error_for_sqlstate("53400", "temporary file size exceeds temp_file_limit (1kB)", "");
+    EXPECT_EQ(limit.status, 503);
+    EXPECT_EQ(limit.message, "the database is out of resources");
+    EXPECT_GT(limit.retry_after, 0);
 }
 
 TEST(HttpErrorTable, SaysTheWayOutOverHttpWhereTheServersHintNamesAFunction) {
