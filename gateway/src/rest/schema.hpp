@@ -30,10 +30,10 @@ struct Type {
     // (a cast would cut a value), quoted and schema-qualified where needed.
     std::string sql_name;
     TypeKind kind = TypeKind::other;
-    std::string base;                // of a domain: the sql_name of the type under it, which is no domain
     std::string element;             // of an array: its element's sql_name; of a range or multirange: its bounds' one
     std::vector<std::string> labels; // of an enumeration (or of an array of one), in order
     bool is_jsonb = false;           // json kind: jsonb, not json
+    std::string base = {};           // of a domain: the sql_name of the type under it, which is no domain
     bool operator==(const Type &) const = default;
 };
 
