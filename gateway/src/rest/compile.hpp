@@ -5,8 +5,8 @@
 //   run statement.sql with query.parameters
 //
 // The same shape on the same schema version always gives the same SQL text. SQL holds identifiers and type names of
-// the schema, aliases that the client chose (quoted, of letters, digits, space, _ $ - and non-ASCII), and nothing else of
-// the request. Every value is a parameter, sent as text and cast in the SQL. All functions throw rest::Error.
+// the schema, aliases that the client chose (quoted, of letters, digits, space, _ $ - and non-ASCII), and nothing else
+// of the request. Every value is a parameter, sent as text and cast in the SQL. All functions throw rest::Error.
 #pragma once
 
 #include "rest/limits.hpp"
@@ -57,10 +57,10 @@ Query call_query(const Schema &schema, std::string_view function, const Request 
 
 // What one statement gives.
 //   one_row: exactly one row of four columns
-//     0 body   text  the answer's body, without body_prefix; empty for return=minimal, HEAD and functions without result
-//     1 rows   int8  rows in the answer, or rows changed by a write
-//     2 total  int8  rows without limit and offset, or null when not asked for
-//     3 key    text  read with after=: JSON array, make the next page's token with keyset_token(), null on the last page;
+//     0 body   text  the answer's body, without body_prefix; empty for return=minimal, HEAD and functions without
+//     result 1 rows   int8  rows in the answer, or rows changed by a write 2 total  int8  rows without limit and
+//     offset, or null when not asked for 3 key    text  read with after=: JSON array, make the next page's token with
+//     keyset_token(), null on the last page;
 //                    insert: JSON object of the primary key when one row was written, for Location; else null
 //   each_row: column 0 is one row's JSON text (Format::lines)
 struct Statement {

@@ -12,8 +12,11 @@ namespace gateway::rest {
 struct Error : std::exception {
     Error(int http_status, std::string error_code, std::string error_message, std::string error_details = {},
           std::string error_hint = {})
-        : status(http_status), code(std::move(error_code)), message(std::move(error_message)),
-          details(std::move(error_details)), hint(std::move(error_hint)) {}
+        : status(http_status),
+          code(std::move(error_code)),
+          message(std::move(error_message)),
+          details(std::move(error_details)),
+          hint(std::move(error_hint)) {}
     const char *what() const noexcept override { return message.c_str(); }
 
     int status;
@@ -27,7 +30,7 @@ struct Error : std::exception {
 
 // PGRST100: the text of one parameter is not what the dialect says. `position` counts bytes from 1.
 Error parse_error(std::string_view parameter, std::size_t position, std::string_view expected);
-Error bound_error(std::string_view what, std::size_t limit); // PGRST100, too much of something
+Error bound_error(std::string_view what, std::size_t limit);  // PGRST100, too much of something
 Error body_error(std::string message, std::string hint = {}); // PGRST102
 Error range_error(std::string details);                       // PGRST103, 416
 Error not_single(long long rows);                             // PGRST116, 406: an object was asked for

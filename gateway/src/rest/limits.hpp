@@ -15,11 +15,11 @@ struct Limits {
     std::size_t logic_depth = 8;    // and=(or(…)) nesting
     std::size_t embeddings = 20;    // in the whole query
     std::size_t embedding_depth = 5;
-    std::size_t path_steps = 10;    // data->a->b
-    std::size_t json_depth = 32;    // of a request body
+    std::size_t path_steps = 10; // data->a->b
+    std::size_t json_depth = 32; // of a request body
     std::size_t body_rows = 10000;
-    std::size_t key_sets = 16;       // different sets of keys in one body with missing=default
-    std::int64_t max_rows = 1000;    // of an answer, and of each embedded list
+    std::size_t key_sets = 16;         // different sets of keys in one body with missing=default
+    std::int64_t max_rows = 1000;      // of an answer, and of each embedded list
     std::int64_t counted_rows = 10000; // how far count=planned and count=estimated count
 };
 

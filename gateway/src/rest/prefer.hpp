@@ -17,9 +17,9 @@ struct Preferences {
     std::optional<Return> returns; // nothing: minimal
     Count count = Count::none;
     Resolution resolution = Resolution::none;
-    bool missing_default = false; // missing=default: absent keys take the column's default, not null
-    bool rollback = false;        // tx=rollback: run, answer, and change nothing
-    bool strict = false;          // handling=strict
+    bool missing_default = false;             // missing=default: absent keys take the column's default, not null
+    bool rollback = false;                    // tx=rollback: run, answer, and change nothing
+    bool strict = false;                      // handling=strict
     std::optional<std::int64_t> max_affected; // counts only with handling=strict
     std::vector<std::string> applied;         // for Preference-Applied, as written here: "return=minimal"
 };

@@ -13,7 +13,7 @@ namespace gateway::rest {
 
 using Slot = std::size_t;
 
-struct PathStep { // of data->a->>b
+struct PathStep {          // of data->a->>b
     bool as_text = false;  // ->>
     bool is_index = false; // an array's index, not a key
     Slot value = 0;
@@ -25,8 +25,31 @@ struct Field {
 };
 
 enum class Operator {
-    eq, neq, gt, gte, lt, lte, like, ilike, match, imatch, in, is, isdistinct, fts, plfts, phfts, wfts,
-    cs, cd, ov, sl, sr, nxr, nxl, adj
+    eq,
+    neq,
+    gt,
+    gte,
+    lt,
+    lte,
+    like,
+    ilike,
+    match,
+    imatch,
+    in,
+    is,
+    isdistinct,
+    fts,
+    plfts,
+    phfts,
+    wfts,
+    cs,
+    cd,
+    ov,
+    sl,
+    sr,
+    nxr,
+    nxl,
+    adj
 };
 
 enum class Quantifier { none, any, all };
@@ -60,9 +83,9 @@ struct OrderTerm {
 };
 
 struct SelectColumn {
-    Field field; // name "*": all columns
+    Field field;       // name "*": all columns
     std::string alias; // the name in the answer, always set but for "*"
-    std::string cast;  // empty: none; one of known_casts
+    std::string cast;  // empty: none; a type of cast_type()
 };
 
 struct Embedding;
@@ -102,10 +125,10 @@ struct Query {
     std::string shape;  // all of the query but its values
     std::vector<std::string> parameters;
 
-    // For the answer; not part of SQL that is not part of the shape.
-    bool writes = false;     // else it can run read only
-    bool single = false;     // Format::object: other than one row is not_single(rows), and a write rolls back
-    bool no_result = false;  // 204: a function without result
+    // For whoever runs the statement and answers.
+    bool writes = false;    // else it can run read only
+    bool single = false;    // Format::object: other than one row is not_single(rows), and a write rolls back
+    bool no_result = false; // 204: a function without result
     std::optional<std::int64_t> max_affected; // more rows changed: too_many_affected(rows, limit), roll back
     bool is_keyset = false;
 
@@ -113,8 +136,8 @@ struct Query {
     Level root;
     std::optional<Keyset> keyset;
     bool as_object = false, as_csv = false, as_lines = false, without_body = false, count_all = false,
-         count_some = false, representation = false, key_wanted = false, is_get = false, merge = false, ignore = false,
-         whole_body = false;
+         count_some = false, representation = false, key_wanted = false, merge = false, ignore = false,
+         whole_body = false; // the function's one argument has no name and takes the body as it is
     std::optional<Slot> body;
     std::vector<std::string> on_conflict;
     // The columns written. More than one set only with missing=default: then `rows` has the places of the body's rows
@@ -124,7 +147,12 @@ struct Query {
         std::optional<Slot> rows;
     };
     std::vector<KeySet> written;
-    std::size_t overload = 0; // of a function: its place among those of the name
+    struct Forced {
+        std::string column;
+        Slot value;
+    };
+    std::vector<Forced> forced; // columns of a PUT that take the filter's value
+    std::size_t overload = 0;   // of a function: its place among those of the name
     struct CallArgument {
         std::string name;
         std::optional<Slot> value; // nothing: it is in the body

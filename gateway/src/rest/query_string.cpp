@@ -1,0 +1,72 @@
+#include "rest/query_string.hpp"
+
+#include "http/request.hpp"
+#include "rest/error.hpp"
+
+#include <optional>
+
+namespace gateway::rest {
+
+namespace {
+
+int digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+std::optional<std::string> decoded(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '+') {
+            out.push_back(' ');
+        } else if (text[i] == '%') {
+            if (i + 2 >= text.size()) return std::nullopt;
+            const int high = digit(text[i + 1]);
+            const int low = digit(text[i + 2]);
+            if (high < 0 || low < 0) return std::nullopt;
+            out.push_back(static_cast<char>(high * 16 + low));
+            i += 2;
+        } else {
+            out.push_back(text[i]);
+        }
+    }
+    if (out.find('\0') != std::string::npos || !http::valid_utf8(out)) return std::nullopt;
+    return out;
+}
+
+std::vector<Parameter> pairs(std::string_view text, std::size_t most, std::string_view what) {
+    std::vector<Parameter> found;
+    while (!text.empty()) {
+        const auto end = text.find('&');
+        const std::string_view pair = text.substr(0, end);
+        if (!pair.empty()) {
+            if (found.size() == most) throw bound_error(what, most);
+            const auto equals = pair.find('=');
+            auto name = decoded(pair.substr(0, equals));
+            auto value = decoded(equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1));
+            if (!name || !value)
+                throw Error(400, "PGRST100", "a query parameter is not percent-encoded UTF-8",
+                            "parameter " + std::to_string(found.size() + 1));
+            found.push_back({std::move(*name), std::move(*value)});
+        }
+        if (end == std::string_view::npos) break;
+        text.remove_prefix(end + 1);
+    }
+    return found;
+}
+
+} // namespace
+
+std::vector<Parameter> parse_query_string(std::string_view query, const Limits &limits) {
+    if (query.size() > limits.query_bytes) throw bound_error("bytes of the query", limits.query_bytes);
+    return pairs(query, limits.parameters, "query parameters");
+}
+
+std::vector<Parameter> parse_form(std::string_view body, const Limits &limits) {
+    return pairs(body, limits.columns, "fields of the form");
+}
+
+} // namespace gateway::rest
