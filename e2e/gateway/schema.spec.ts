@@ -130,6 +130,19 @@ test('comments, types, enumerations, lengths and what is required come from the 
   expect(paths['/book_tags/{id}'], 'a key of three columns').toBeUndefined()
 })
 
+test('keys are seen through views, where they hold', async () => {
+  const { schemas } = (await describedTo('ann')).components
+  const told = (relation: string, column: string) => schemas[relation]!.properties![column]!.description
+  expect(told('books_in_print', 'book'), 'a view over a view').toBe('The primary key.')
+  expect(told('book_list', 'id'), 'a join that adds no row').toBe('The primary key.')
+  expect(schemas.book_list!.properties!.author_name!.type, 'of the joined side').toEqual(['string', 'null'])
+  expect(told('book_covers', 'book_id'), 'the tenant is left out, and decided by the book').toBe(
+    'The primary key.\n\nRefers to `book_list.id`, `books.id`, `books_in_print.book`.',
+  )
+  expect(told('book_counts', 'author_id'), 'a sum has no key').toBe('Refers to `authors.id`.')
+  expect(told('copies', 'room'), 'a key of three columns is no matter of one').toBeUndefined()
+})
+
 test('an unchanged description is not sent again', async () => {
   const first = await ask('ann')
   const etag = first.headers.etag!
@@ -168,6 +181,8 @@ test('DDL shows while requests go on, and none of them fails', async () => {
 
     await rest.sqlMeanwhile('revoke insert on api.genres from tenancy_user')
     await untilDescribed((now) => expect(Object.keys(now.paths['/genres'] ?? {})).toEqual(['get']))
+    await rest.sqlMeanwhile('revoke select on api.genres from tenancy_user; grant select (name) on api.genres to tenancy_user')
+    await untilDescribed((now) => expect(columnsOf(now, 'genres')).toEqual(['name']))
     await rest.sqlMeanwhile('drop table app.genres cascade')
     await untilDescribed((now) => expect(now.paths['/genres']).toBeUndefined())
     expectError(await ask('ann', '/api/genres'), 404, 'dropped')
