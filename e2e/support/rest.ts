@@ -15,6 +15,8 @@ export interface RestGateway {
   database: string
   /** Runs SQL as the superuser in that database; `:'name'` stands for a value, safely quoted. */
   sql(text: string, values?: Record<string, string>): string
+  /** The same, while requests of the test go on. */
+  sqlMeanwhile(text: string): Promise<unknown>
   /** Signs in by password; the token works as a cookie and as a bearer token. */
   login(userName: RestUser): Promise<string>
   gateway: OwnGateway
@@ -68,6 +70,7 @@ export async function startRest(options: string[] = [], env: Record<string, stri
       database,
       gateway: own,
       sql: (text, values) => psql(database, text, values),
+      sqlMeanwhile: (text) => execute('psql', ['-Xq', '-d', database, '-v', 'ON_ERROR_STOP=1', '-c', text]),
       stop,
       async login(userName) {
         const answer = await call('POST', '/api/auth/login', { url, body: { userName, password: 'secret words' } })

@@ -135,8 +135,10 @@ std::vector<Result> TenantClient::ask(Client &client, std::span<const Call> call
         throw;
     } catch (const PgFailure &failure) {
         if (failure.sqlstate.starts_with("42") && failure.sqlstate != "42501") catalog_.forget();
-        // The connection had died in the pool: a read that got no answer at all may be asked once more.
-        if (!failure.connection_lost || !failure.nothing_received) throw;
+        // What is asked here are reads, which may be asked once more: when the connection had died in the pool, and when the
+        // server gave the read up because a migration that locks a table before its view would have waited for ever.
+        const bool unheard = failure.connection_lost && failure.nothing_received;
+        if (!unheard && failure.sqlstate != "40P01") throw;
     }
     return client.lease()->run(calls);
 }

@@ -241,13 +241,13 @@ private:
             item["delete"] = std::move(remove);
         }
         const std::string path = "/" + http::percent_encoded(relation.name);
-        if (relation.primary_key.size() == 1) add_row(relation, item, path);
+        add_row(relation, item, path);
         paths_[path] = std::move(item);
     }
 
-    // The same for one row: no conditions, and the row itself in the answer.
+    // The same for one row, by its key or else its id: no conditions, and the row itself in the answer.
     void add_row(const Relation &relation, const json &item, const std::string &path) {
-        const Column *key = relation.column(relation.primary_key[0]);
+        const Column *key = relation.column(relation.primary_key.size() == 1 ? relation.primary_key[0] : "id");
         if (!key || !may(key->selectable)) return;
         const std::string name = component_names_.at(relation.name);
         json row = json::object();
@@ -368,7 +368,7 @@ private:
             {"order", query("order", "Columns to sort by: `name.desc.nullslast,id`.")},
             {"limit", number("limit", "How many rows at most.")},
             {"offset", number("offset", "How many rows to leave out first.")},
-            {"after", query("after", "The page after a row; empty: the first one.")},
+            {"after", query("after", "The page after the one that gave this token; empty: the first one.")},
             {"columns", query("columns", "The columns to write, where the body has more.")},
             {"onConflict", query("on_conflict", "The columns of the unique key that tells whether a row is there already.")},
             {"range", header("Range", "The first and the last row, the first of all being 0: `0-9`.")},

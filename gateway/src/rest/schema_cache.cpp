@@ -7,6 +7,7 @@ namespace gateway::rest {
 namespace {
 
 constexpr auto look_every = std::chrono::seconds(1);
+constexpr std::string_view lock_not_available = "55P03";
 
 bool same(const Schema &left, const Schema &right) {
     return left.comment == right.comment && left.relations == right.relations && left.foreign_keys == right.foreign_keys &&
@@ -29,9 +30,10 @@ std::shared_ptr<const Schema> SchemaCache::current() {
 }
 
 std::shared_ptr<const Schema> SchemaCache::look_again() {
+    if (!known()) return current();
     {
         const std::lock_guard lock(mutex_);
-        if (schema_ && db::Clock::now() - looked_at_ < look_every) return schema_;
+        if (db::Clock::now() - looked_at_ < look_every) return schema_;
         looked_at_ = db::Clock::now(); // before the reading: others do not look at the same time
     }
     auto connection = pool_.lease();
@@ -39,9 +41,15 @@ std::shared_ptr<const Schema> SchemaCache::look_again() {
     return known();
 }
 
-void SchemaCache::read_again(db::Connection &connection) {
+bool SchemaCache::read_again(db::Connection &connection) {
     const std::lock_guard one_at_a_time(reading_);
-    read(connection);
+    try {
+        read(connection);
+        return true;
+    } catch (const db::PgFailure &failure) {
+        if (failure.sqlstate != lock_not_available) throw;
+        return false;
+    }
 }
 
 void SchemaCache::read(db::Connection &connection) {

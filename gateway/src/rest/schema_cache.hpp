@@ -20,10 +20,11 @@ public:
     std::shared_ptr<const Schema> current();
 
     // For a request that met a name which the schema does not have, or a statement that no longer fits: reads again, at
-    // most once a second in all. The same pointer as before: there is nothing new.
+    // most once a second in all. The same pointer as before: there is nothing new, or it cannot be read at the moment.
     std::shared_ptr<const Schema> look_again();
 
-    void read_again(db::Connection &connection); // throws db::PgFailure; then the old one stays
+    // False: a migration holds a lock on one of the views; try again. Throws db::PgFailure. Either way the old one stays.
+    bool read_again(db::Connection &connection);
 
 private:
     std::shared_ptr<const Schema> known() const;

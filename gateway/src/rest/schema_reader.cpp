@@ -173,7 +173,7 @@ private:
     }
 
     const CatalogType &catalog_type(Oid oid) const {
-        static const CatalogType unknown;
+        static const CatalogType unknown{};
         const auto found = types_.find(oid);
         return found == types_.end() ? unknown : found->second;
     }

@@ -56,7 +56,7 @@ void SchemaWatcher::run(const std::stop_token &stop) {
             const auto connection = connect_();
             if (poll_ == 0s)
                 for (const db::Statement &statement : listen) connection->run(statement);
-            read(*connection); // what changed before this connection was there told nobody
+            read(*connection, stop); // what changed before this connection was there told nobody
             if (told) log::write(log::Level::info, "changes of the schema are noticed again");
             told = false;
             wait = shortest_pause;
@@ -71,9 +71,9 @@ void SchemaWatcher::run(const std::stop_token &stop) {
     }
 }
 
-void SchemaWatcher::read(db::Connection &connection) {
+void SchemaWatcher::read(db::Connection &connection, const std::stop_token &stop) {
     fingerprint_ = connection.run(catalogs).text(0, 0); // first: what changes meanwhile is seen the next time
-    cache_.read_again(connection);
+    while (!cache_.read_again(connection) && !pause(stop, shortest_pause)) {}
 }
 
 void SchemaWatcher::watch(db::Connection &connection, const std::stop_token &stop) {
@@ -86,7 +86,7 @@ void SchemaWatcher::watch(db::Connection &connection, const std::stop_token &sto
         const auto until = db::Clock::now() + 1ms;
         while (connection.notification(until)) {}
         const auto start = db::Clock::now();
-        read(connection);
+        read(connection, stop);
         last = std::chrono::ceil<std::chrono::milliseconds>(db::Clock::now() - start);
         log::write(log::Level::debug, "the schema was read again", {{"ms", static_cast<long long>(last.count())}});
     }

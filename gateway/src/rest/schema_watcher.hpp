@@ -20,7 +20,7 @@ public:
 
 private:
     void run(const std::stop_token &stop);
-    void read(db::Connection &connection);
+    void read(db::Connection &connection, const std::stop_token &stop);
     void watch(db::Connection &connection, const std::stop_token &stop);
     bool changed(db::Connection &connection, const std::stop_token &stop);
 

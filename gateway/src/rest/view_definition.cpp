@@ -4,7 +4,6 @@
 #include <array>
 #include <charconv>
 #include <optional>
-#include <utility>
 
 namespace gateway::rest {
 
@@ -18,13 +17,13 @@ struct NotUnderstood {};
 // A token, a list `(…)` or a node `{TYPE :field value …}`.
 struct Node {
     std::string_view token; // of a node: its type
+    std::vector<std::string_view> labels; // of a node: the names of its items
     std::vector<Node> items;
-    std::vector<std::pair<std::string_view, Node>> fields;
 
     const Node &field(std::string_view name) const {
-        static const Node none;
-        for (const auto &[label, value] : fields)
-            if (label == name) return value;
+        static const Node none{};
+        for (std::size_t i = 0; i < labels.size(); ++i)
+            if (labels[i] == name) return items[i];
         return none;
     }
     bool is(std::string_view text) const { return token == text; }
@@ -52,7 +51,8 @@ public:
             while (peek() != "}") {
                 const std::string_view label = take();
                 if (!label.starts_with(':')) continue; // the rest of a value of several tokens, as a constant's bytes
-                node.fields.emplace_back(label.substr(1), value(depth + 1));
+                node.labels.push_back(label.substr(1));
+                node.items.push_back(value(depth + 1));
             }
             take();
         } else {
