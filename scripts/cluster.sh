@@ -153,6 +153,12 @@ CONF
     cat <<'CONF'
 host    all       all       127.0.0.1/32  scram-sha-256
 CONF
+    if [[ $INSTANCE_KIND == test ]]; then
+        cat <<'CONF'
+# A test makes a replica.
+host    replication postgres 127.0.0.1/32 scram-sha-256
+CONF
+    fi
 }
 
 server_people() {

@@ -174,6 +174,8 @@ test_environment() {
     export TENANCY_TEST_PG_RESTART=$INSTANCE/bin/pg_restart
     export TENANCY_TEST_PG_STOP=$INSTANCE/bin/pg_stop
     export TENANCY_TEST_PG_START=$INSTANCE/bin/pg_start
+    # For a suite that starts a server of its own.
+    export TENANCY_TEST_PG_BIN=$PG_BIN
     # What browsers and tools leave in their temporary folder goes with ours.
     mkdir -m 1777 "$INSTANCE/tmp"
     export TMPDIR=$INSTANCE/tmp

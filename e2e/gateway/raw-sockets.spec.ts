@@ -92,7 +92,7 @@ test('hundreds of hostile connections at once: the server stays up and answers o
   const sockets = Array.from({ length: 350 }, (_, number) => {
     const socket = net.connect(Number(port), hostname)
     socket.on('error', () => {})
-    if (number % 3 === 0) socket.end(kinds[number % kinds.length])
+    if (number % 3 === 0) socket.end(kinds[number % kinds.length]!)
     else socket.write(kinds[number % kinds.length]!)
     return socket
   })

@@ -194,6 +194,8 @@ std::optional<Config> read_config(int argc, const char *const *argv, int &exit_c
     app.add_option("--max-connections", config.max_connections, "connections of clients at most; beyond it is 503")
         ->envname("TENANCY_MAX_CONNECTIONS")
         ->check(CLI::Range(1, 1'000'000));
+    app.add_option("--replica-url", config.replica_url, "connection string of a streaming replica, for reads")
+        ->envname("TENANCY_REPLICA_URL");
     app.add_option("--pooler", config.pooler, "what stands before Postgres: none (or a pool of sessions), or transaction")
         ->envname("TENANCY_POOLER")
         ->check(CLI::IsMember({"none", "transaction"}));
@@ -279,6 +281,8 @@ std::optional<Config> read_config(int argc, const char *const *argv, int &exit_c
         if (config.database_url.empty()) throw refused("--database-url is required (or --database-url-file)");
         if (!db::shown_conninfo(config.database_url))
             throw refused("--database-url is no connection string that libpq understands");
+        if (!config.replica_url.empty() && !db::shown_conninfo(config.replica_url))
+            throw refused("--replica-url is no connection string that libpq understands");
     } catch (const CLI::ParseError &error) {
         exit_code = app.exit(error, out, err) == 0 ? 0 : 2;
         for (const auto &[name, where] : from_file)

@@ -30,6 +30,7 @@ struct Config {
     unsigned pool_size = 8;
     unsigned workers = 12;
     unsigned sign_in_limit = default_sign_in_limit();
+    std::string replica_url;
     unsigned max_connections = 16'384;
     std::string pooler = "none";
     std::string client_scope = "request";

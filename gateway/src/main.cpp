@@ -198,7 +198,18 @@ int main(int argc, char **argv) {
     db::Pool pool(pool_options, new_connection);
     db::Catalog catalog(config->schema);
     const auto scope = make_scope(*config, pool);
-    db::TenantClient client(pool, catalog, *scope);
+    std::optional<db::Replica> replica;
+    if (!config->replica_url.empty()) {
+        db::ConnectionOptions there = database;
+        there.url = config->replica_url;
+        there.first_host = std::make_shared<std::atomic<std::size_t>>(0);
+        there.connect_timeout = std::chrono::milliseconds(500); // the primary is there to be asked
+        db::PoolOptions its_pool;
+        its_pool.size = config->pool_size;
+        its_pool.longest_wait = std::chrono::milliseconds(200);
+        replica.emplace(its_pool, [there, &config] { return connect(there, config->schema); });
+    }
+    db::TenantClient client(pool, catalog, *scope, replica ? &*replica : nullptr);
     const auto schema = std::make_shared<rest::SchemaCache>(config->schema, pool);
     Server server(config->prefix,
                   {Credentials(config->secure_cookies), client, std::move(demo), metrics, schema,

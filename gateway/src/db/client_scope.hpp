@@ -44,6 +44,7 @@ public:
     public:
         Lease(Pool &pool, std::shared_ptr<Quota> quota) : place_(std::move(quota)), connection_(pool.lease()) {}
         Connection *operator->() const { return connection_.operator->(); }
+        Connection &operator*() const { return *connection_.operator->(); }
 
     private:
         struct Place {
@@ -63,7 +64,8 @@ public:
         Pool::Lease connection_;
     };
 
-    Lease lease() { return Lease(pool_, quota_); }
+    Lease lease() { return lease(pool_); }
+    Lease lease(Pool &pool) { return Lease(pool, quota_); } // of another pool, under the same quota
     bool leased() const { return quota_ && quota_.use_count() > 1; } // each lease holds the quota
 
 private:

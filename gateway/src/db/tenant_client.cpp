@@ -63,23 +63,17 @@ SignIn TenantClient::login(const std::string &user_name, const std::string &pass
 }
 
 SignIn TenantClient::choose_tenant(const std::string &token, const std::optional<std::string> &tenant) {
-    const auto connection = lease_for(token);
-    scope_.forget(token);
-    return sign_in_of(tenant ? connection->run(choose, {token, *tenant}) : connection->run(choose_none, {token}));
+    return sign_in_of(tenant ? change(token, {&choose, {token, *tenant}}) : change(token, {&choose_none, {token}}));
 }
 
-void TenantClient::logout(const std::string &token) {
-    const auto connection = lease_for(token);
-    scope_.forget(token);
-    connection->run(log_out, {token});
-}
+void TenantClient::logout(const std::string &token) { change(token, {&log_out, {token}}); }
 
 void TenantClient::ping() { scope_.bypass().lease()->run(alive); }
 
 std::string TenantClient::session(const Caller &caller) {
     const std::array<Call, 2> calls{attaching(attach, attach_as, caller), Call{&who, {}}};
     const auto client = scope_.client(caller.key());
-    const std::vector<Result> results = ask(client ? *client : scope_.bypass(), calls);
+    const std::vector<Result> results = ask_for_reading(client ? *client : scope_.bypass(), caller.token, calls);
     const Result &session = results.back();
     // Whoever has yet to choose a tenant is nobody's so far.
     if (client) scope_.attached(caller.key(), tenant_of(session, 1));
@@ -89,7 +83,7 @@ std::string TenantClient::session(const Caller &caller) {
 rest::Role TenantClient::role(const Caller &caller) {
     const std::array<Call, 2> calls{attaching(attach, attach_as, caller), Call{&acting_role, {}}};
     const auto client = scope_.client(caller.key());
-    return ask(client ? *client : scope_.bypass(), calls).back().text(0, 0) == "tenancy_admin" ? rest::Role::admin : rest::Role::user;
+    return ask_for_reading(client ? *client : scope_.bypass(), caller.token, calls).back().text(0, 0) == "tenancy_admin" ? rest::Role::admin : rest::Role::user;
 }
 
 std::optional<Answer> TenantClient::list(const Caller &caller, const std::string &resource) {
@@ -108,7 +102,7 @@ std::optional<Answer> TenantClient::read(const Caller &caller, const Statement *
     std::vector<Call> calls{attaching(attach_to_tenant, attach_to_tenant_as, caller)};
     if (statement) calls.push_back({statement, std::move(parameters)});
     const auto client = client_for(caller);
-    const std::vector<Result> results = ask(*client, calls);
+    const std::vector<Result> results = ask_for_reading(*client, caller.token, calls);
     const Result &context = results.front();
     const Tenant tenant = tenant_of(context, 2);
     scope_.attached(caller.key(), tenant);
@@ -126,6 +120,41 @@ std::shared_ptr<Client> TenantClient::client_for(const Caller &caller) {
 Client::Lease TenantClient::lease_for(const std::string &token) {
     const auto client = scope_.client(token);
     return (client ? *client : scope_.bypass()).lease();
+}
+
+std::vector<Result> TenantClient::ask_for_reading(Client &client, const std::string &token, std::span<const Call> calls) {
+    if (!replica_) return ask(client, calls);
+    if (auto results = replica_->ask(client, token, calls)) return std::move(*results);
+    std::vector<Call> all(calls.begin(), calls.end());
+    all.push_back({&log_position, {}}); // after the rows: no less than what they showed
+    std::vector<Result> results = ask(client, all);
+    replica_->note(token, results.back().text(0, 0));
+    results.pop_back();
+    return results;
+}
+
+Result TenantClient::change(const std::string &token, const Call &call) {
+    const auto connection = lease_for(token);
+    scope_.forget(token);
+    try {
+        Result result = std::move(connection->run(std::span(&call, 1)).back());
+        changed(token, *connection);
+        return result;
+    } catch (const PgFailure &failure) {
+        // Nobody knows whether it was done.
+        if (replica_ && failure.connection_lost) replica_->keep_away(token);
+        throw;
+    }
+}
+
+// The change stands, whatever comes of this.
+void TenantClient::changed(const std::string &token, Connection &connection) {
+    if (!replica_) return;
+    try {
+        replica_->note(token, connection.run(log_position).text(0, 0));
+    } catch (const PgFailure &) {
+        replica_->keep_away(token);
+    }
 }
 
 std::vector<Result> TenantClient::ask(Client &client, std::span<const Call> calls) {

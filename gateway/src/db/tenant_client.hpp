@@ -4,6 +4,7 @@
 #include "db/caller.hpp"
 #include "db/catalog.hpp"
 #include "db/client_scope.hpp"
+#include "db/replica.hpp"
 #include "db/pool.hpp"
 #include "rest/openapi.hpp"
 
@@ -27,7 +28,9 @@ struct Answer {
 
 class TenantClient {
 public:
-    TenantClient(Pool &pool, Catalog &catalog, ClientScope &scope) : pool_(pool), catalog_(catalog), scope_(scope) {}
+    // Without a replica (nullptr) everything is asked of the primary.
+    TenantClient(Pool &pool, Catalog &catalog, ClientScope &scope, Replica *replica = nullptr)
+        : pool_(pool), catalog_(catalog), scope_(scope), replica_(replica) {}
 
     SignIn login(const std::string &user_name, const std::string &password, const std::string &client_json);
     SignIn choose_tenant(const std::string &token, const std::optional<std::string> &tenant);
@@ -44,12 +47,16 @@ public:
 private:
     std::optional<Answer> read(const Caller &caller, const Statement *statement, std::vector<std::string> parameters);
     std::vector<Result> ask(Client &client, std::span<const Call> calls);
+    std::vector<Result> ask_for_reading(Client &client, const std::string &token, std::span<const Call> calls);
+    Result change(const std::string &token, const Call &call);
+    void changed(const std::string &token, Connection &connection); // after each change that this token made
     std::shared_ptr<Client> client_for(const Caller &caller);
     Client::Lease lease_for(const std::string &token);
 
     Pool &pool_;
     Catalog &catalog_;
     ClientScope &scope_;
+    Replica *replica_;
 };
 
 } // namespace gateway::db
