@@ -45,6 +45,12 @@ is "$(PGOPTIONS='-c tenancy.seal=off' as_gateway -c begin -c "$attach" -c 'liste
 is "$(as_gateway -c "set tenancy.session_idle_timeout = 0" -c "select tenancy.bypassing()" -c 'show tenancy.session_idle_timeout')" $'WARNING:  42501\nf\n1h' 'an idle limit lifted before is there'
 is "$(as_gateway -c "set tenancy.invented = 1" -c "select tenancy.bypassing()" -c 'show tenancy.invented' | tail -n 1)" 'ERROR:  42704' 'an invented setting is gone'
 
+# Functions that read our settings load the library first.
+is "$(as_gateway -c "set tenancy.user_id = '1'" -c 'set role tenancy_user' -c "select tenancy.revoke('$(ask -c 'select id from tenancy.session')')" | tail -n 1)" 'ERROR:  42501' \
+    'a forged user ends no session'
+is "$(as_gateway -c 'set tenancy.session_retention = 0' -c "set tenancy.session_idle_timeout = '1us'" -c 'select tenancy.clean_sessions()' | tail -n 1)" 0 \
+    'and forged limits delete none'
+
 # ---------------------------------------------------------------- stored with the role or the database
 # On a connection without the library only superusers may store a name that the server does not know, and nobody checks its value.
 is "$(as_gateway -c "alter role gateway set tenancy.tenant_id = '2'" -c "alter role gateway set tenancy.bypass = on" -c 'alter role gateway set tenancy.seal = off')" \

@@ -1,6 +1,6 @@
 -- Sessions as people and operators manage them: a new token at each choice, lists, endings, clean-up.
 
-select plan(76);
+select plan(78);
 select tests.open('gateway', 'shop_gateway');
 select tests.open('operator', 'shop_operator');
 select tests.open('root', 'shop_root');
@@ -174,6 +174,12 @@ select is(tests.tell('operator', 'select tenancy.clean_sessions()'), '0', 'then 
 select tests.tell('root', 'set tenancy.session_retention = 0');
 select is(tests.tell('root', 'select tenancy.clean_sessions()'), '30', 'without retention all that are over go');
 select is(pg_temp.left_over(), 'live 10', 'and the living stay');
+insert into tenancy.session (token_hash, user_id, last_used_at, expires_at, purpose)
+  select sha256('a job'), user_id::text, now() - interval '2 hours', now() + interval '1 day', 'nightly' from shop.accounts where user_name = 'bob';
+select is(tests.tell('root', 'select tenancy.clean_sessions()'), '0', 'a job''s session waits for its turn, however long it was idle');
+select tests.begin_as('a', 'bob');
+select is(tests.tell('a', 'select count(*) from tenancy.my_sessions() where not is_current'), '1', 'and its user sees that it lives');
+select tests.tell('a', 'rollback');
 select is(tests.sqlstate_of('gateway', 'set tenancy.session_retention = 0'), '42501', 'the gateway does not shorten it');
 select tests.tell('root', 'reset tenancy.session_retention');
 delete from tenancy.session;

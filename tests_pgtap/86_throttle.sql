@@ -1,7 +1,7 @@
 -- Sign-in under attack: who has to wait after failures, for how long, and who does not. No test waits: a wait is over when
 -- the row says that it began long ago.
 
-select plan(84);
+select plan(91);
 delete from tenancy.sign_in_attempt;
 select tests.open('gateway', 'shop_gateway');
 select tests.open('operator', 'shop_operator');
@@ -206,7 +206,29 @@ select is((select array_agg(distinct pg_temp.login('nobody-' || n, 'wrong', clie
     jsonb_build_object('address', repeat('x', 4000))::text]) with ordinality c (client, n)), array['28P01'], 'whatever a client says it is, the answer is the usual one');
 select is((select count(*) from tenancy.sign_in_attempt where kind = 'address'), 7::bigint, 'texts are addresses, other values are none');
 
+-- ---------------------------------------------------------------- names that a collation holds for equal
+-- Attack: each spelling of a name begins a count of its own, and there is no end of spellings.
+delete from tenancy.sign_in_attempt;
+set role shop_owner;
+create collation shop.any_case (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
+create view shop.any_case_accounts as select a.user_id, a.user_name collate shop.any_case as user_name, a.password_hash, a.is_admin, a.disabled from shop.accounts a;
+select tenancy.use_directory('shop.any_case_accounts', 'shop.memberships');
+reset role;
+select is(pg_temp.login(E'b\u200bOb', 'bob-secret', '{"address": "192.0.2.40"}'), '00000', 'such a directory takes any spelling');
+select is((select array_agg(pg_temp.login(name, 'wrong')) from unnest(array['ann', 'ANN', 'Ann', E'a\u00adnn', 'ánn']) name), array_fill('28P01'::text, array[5]), 'five failures are free, spelled as they may be');
+select is((select array_agg(pg_temp.login(name, 'ann-secret')) from unnest(array['ann', 'aNN', E'an\u200bn']) name), array_fill('53400'::text, array[3]), 'then every spelling has to wait');
+select is((select count(*) from tenancy.sign_in_attempt where kind = 'name'), 1::bigint, 'all of them are one count');
+select is(array[pg_temp.login('nobody-1', 'wrong'), pg_temp.login('NOBODY-1', 'wrong')], array['28P01', '28P01'], 'a name that does not exist fails in each spelling');
+select is((select array_agg(failures) from tenancy.sign_in_attempt where kind = 'name' and failures < 5)::text, '{2}', 'which is one count, too');
+select is(tests.tell('operator', $$select tenancy.reset_sign_in('aNn')$$), '1', 'an operator resets it by any spelling');
+set role shop_owner;
+select tenancy.use_directory('shop.accounts', 'shop.memberships');
+drop view shop.any_case_accounts;
+drop collation shop.any_case;
+reset role;
+
 -- ---------------------------------------------------------------- cleaning
+delete from tenancy.sign_in_attempt;
 insert into tenancy.sign_in_attempt (key, kind, failures, failed_at, forget_at)
   select sha256(n::text::bytea), 'name', 1, now() - interval '1 day', now() - interval '1 hour' from generate_series(1, 50) n;
 select is(pg_temp.login('nobody-99', 'wrong'), '28P01', 'a failure');

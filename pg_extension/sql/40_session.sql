@@ -89,12 +89,14 @@ create function tenancy.revoke(session_id uuid) returns boolean
   security definer set search_path = pg_catalog, pg_temp
 as $function$
 declare
+  -- Asked first: a reader in C loads the library, which throws away what a client has put under the name of the setting.
+  acts boolean := tenancy.actor() is not null;
   -- current_setting, not the reader: without a context this is about operators, and no error.
   own_user text := nullif(current_setting('tenancy.user_id', true), '');
   ended_user text;
 begin
   -- With a context: one's own sessions, whatever the login role could do. Without: operators.
-  if own_user is null and (tenancy.actor() is not null or not pg_has_role(session_user, 'tenancy_operator', 'member')) then
+  if own_user is null and (acts or not pg_has_role(session_user, 'tenancy_operator', 'member')) then
     raise exception using
       errcode = 'insufficient_privilege',
       message = 'permission denied to end a session',

@@ -19,7 +19,7 @@ as $function$
     cross join (select current_setting('tenancy.session_idle_timeout')::interval as idle) i
    where s.user_id = tenancy.user_id()
      and s.revoked_at is null and s.expires_at > clock_timestamp()
-     and (i.idle = '0 s' or s.last_used_at + i.idle > clock_timestamp())
+     and (i.idle = '0 s' or s.purpose is not null or s.last_used_at + i.idle > clock_timestamp())
    order by 8 desc, s.last_used_at desc, s.id
 $function$;
 comment on function tenancy.my_sessions() is
@@ -134,6 +134,8 @@ declare
   -- Pages of the table that a call looks through at most for idle sessions, which no index finds: one over last_used_at
   -- would make each attach dearer. They are a sample, so that calls in a row come to all.
   most_pages constant integer := 500;
+  -- Loads the library, which throws away what a client has put under the names of the settings before.
+  loaded constant boolean := tenancy.bypassing();
   bygone constant timestamptz := clock_timestamp() - current_setting('tenancy.session_retention')::interval;
   idle constant interval := current_setting('tenancy.session_idle_timeout');
   pages bigint;
@@ -156,7 +158,7 @@ begin
     pages := greatest(pg_relation_size('tenancy.session') / current_setting('block_size')::bigint, 1);
     delete from tenancy.session s
      where s.id in (select o.id from tenancy.session o tablesample system (least(100.0, 100.0 * most_pages / pages))
-                     where o.last_used_at <= bygone - idle
+                     where o.last_used_at <= bygone - idle and o.purpose is null -- a job's may wait for its turn
                      limit batch - removed
                      for update skip locked);
     get diagnostics removed_idle = row_count;

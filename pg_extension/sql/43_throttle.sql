@@ -153,11 +153,18 @@ $function$;
 comment on function tenancy.remember_sign_in(bytea, integer) is 'internal: keeps an address''s way in, and takes its own failures with that name off';
 revoke execute on function tenancy.remember_sign_in(bytea, integer) from public;
 
+create function tenancy.name_key(user_name text) returns text
+  language c volatile parallel unsafe as 'MODULE_PATHNAME', 'tenancy_name_key';
+comment on function tenancy.name_key(text) is
+  'internal: the name that failures are counted by: one for all spellings that the accounts view takes for equal';
+revoke execute on function tenancy.name_key(text) from public;
+
 create function tenancy.reset_sign_in(user_name text default null, address text default null) returns integer
   language plpgsql volatile parallel unsafe
   security definer set search_path = pg_catalog, pg_temp
 as $function$
 declare
+  counted_name text;
   deleted integer;
 begin
   if user_name is null and address is null then
@@ -171,8 +178,9 @@ begin
       errcode = 'invalid_parameter_value',
       message = 'a user name has at most 1024 bytes and an address 4096';
   end if;
+  counted_name := tenancy.name_key(user_name);
   delete from tenancy.sign_in_attempt a
-   where user_name is not null and a.key in (tenancy.sign_in_key(user_name, null), tenancy.sign_in_key(user_name, coalesce(address, '')))
+   where counted_name is not null and a.key in (tenancy.sign_in_key(counted_name, null), tenancy.sign_in_key(counted_name, coalesce(address, '')))
       or address is not null and a.key = tenancy.sign_in_key(null, address);
   get diagnostics deleted = row_count;
   raise log 'failed sign-ins were taken off the count by %', session_user;

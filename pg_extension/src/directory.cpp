@@ -407,6 +407,24 @@ void init() { CacheRegisterRelcacheCallback(forget, PointerGetDatum(nullptr)); }
 Account account_by_name(const char *user_name) { return ask_account(&Prepared::by_name, user_name); }
 Account account_by_id(const char *user_id) { return ask_account(&Prepared::by_id, user_id); }
 
+const text *name_key(const text *user_name)
+{
+    const Oid accounts = read_registration(registry_oid()).accounts;
+    const AttrNumber column = OidIsValid(accounts) ? get_attnum(accounts, "user_name") : InvalidAttrNumber;
+    Oid type = InvalidOid;
+    Oid collation = InvalidOid;
+    int32 modifier;
+    if (column != InvalidAttrNumber)
+        get_atttypetypmodcoll(accounts, column, &type, &modifier, &collation);
+    if (!OidIsValid(collation) || get_collation_isdeterministic(collation))
+        return user_name;
+    // Equal under the collation is equal here. Two names of one hash would share their waits, no more.
+    const auto half = [&](int64 seed) {
+        return DatumGetUInt64(DirectFunctionCall2Coll(hashtextextended, collation, PointerGetDatum(user_name), Int64GetDatum(seed)));
+    };
+    return cstring_to_text(psprintf(UINT64_FORMAT " " UINT64_FORMAT, half(1), half(2)));
+}
+
 char *decoy_hash()
 {
     SPI_connect();
@@ -563,6 +581,14 @@ TENANCY_FUNCTION(tenancy_known_user)
     if (known == nullptr)
         PG_RETURN_NULL();
     PG_RETURN_TEXT_P(cstring_to_text(known));
+}
+
+// (user_name text) → text: the name as failed sign-ins are counted by.
+TENANCY_FUNCTION(tenancy_name_key)
+{
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
+    PG_RETURN_TEXT_P(directory::name_key(PG_GETARG_TEXT_PP(0)));
 }
 
 // (tenant text) → text[]: user_id of its members, NULL when it has none.

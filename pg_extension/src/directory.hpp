@@ -24,6 +24,10 @@ struct Account {
 Account account_by_name(const char *user_name);
 Account account_by_id(const char *user_id);
 
+// The same text for all names that the accounts view takes for one: a collation may hold ANN and ann for equal. Asks no
+// view, so that it works without a directory.
+const text *name_key(const text *user_name);
+
 // Some hash of the directory, to spend the usual time on when a name is not there. Null in an empty directory.
 char *decoy_hash();
 

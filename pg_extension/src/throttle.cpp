@@ -3,6 +3,7 @@
 #include "throttle.hpp"
 
 #include "autonomous.hpp"
+#include "directory.hpp"
 #include "guard.hpp"
 #include "identity_switch.hpp"
 #include "relation_of_ours.hpp"
@@ -145,11 +146,17 @@ const text *address_of(Jsonb *client)
 
 } // namespace
 
-Attempt admit(const text *user_name, Jsonb *client)
+Attempt admit(const text *user_name_as_given, Jsonb *client)
 {
     Attempt attempt{};
+    // A standby starts no worker that could count, and the wait for one would last until its promotion. Before the password is
+    // looked at: a right one would fail in another way than a wrong one, and guesses be free.
+    if (RecoveryInProgress())
+        ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION), errmsg("passwords are not checked on a standby"),
+                        errhint("Connect to the primary server.")));
     if (settings::sign_in_longest_wait_seconds() == 0)
         return attempt;
+    const text *user_name = directory::name_key(user_name_as_given);
     const text *address = address_of(client);
     const Standing before = look(user_name, address);
     refuse_while_waiting(before);

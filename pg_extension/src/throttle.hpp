@@ -42,7 +42,8 @@ struct Attempt {
     LOCKTAG chance[2];
 };
 
-// Before the password is looked at. Errors: 53400 too many attempts, with the seconds to wait as hint. May ereport.
+// Before the password is looked at. Errors: 53400 too many attempts, with the seconds to wait as hint; 25006 on a standby.
+// May ereport.
 Attempt admit(const text *user_name, Jsonb *client);
 
 // Exactly one of these ends an attempt; an ERROR in between ends it, too, without counting it.
