@@ -39,7 +39,7 @@ struct ServerLimits {
     milliseconds drain_time{10'000};  // for requests in flight when stopping
     milliseconds partial_time{1'000}; // for half-sent requests when stopping
     std::size_t slowest_reader = 16 * 1024; // bytes per second
-    std::size_t connections = 4096;
+    std::size_t connections = 16'384;
     std::size_t buffered_bytes = 256 * 1024 * 1024; // of all connections together
     unsigned workers = 12;
     unsigned slow_requests = 2; // how many workers expensive requests may hold at once
