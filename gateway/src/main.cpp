@@ -196,13 +196,13 @@ int main(int argc, char **argv) {
         return connect(now, config->schema);
     };
     db::Pool pool(pool_options, new_connection);
-    db::Catalog catalog(config->schema);
     const auto scope = make_scope(*config, pool);
-    db::TenantClient client(pool, catalog, *scope);
+    db::TenantClient client(*scope);
     const auto schema = std::make_shared<rest::SchemaCache>(config->schema, pool);
     Server server(config->prefix,
                   {Credentials(config->secure_cookies), client, std::move(demo), metrics, schema,
-                   std::make_shared<rest::OpenApi>(config->prefix)},
+                   std::make_shared<rest::OpenApi>(config->prefix), std::make_shared<rest::Executor>(schema, client),
+                   std::make_shared<std::counting_semaphore<>>(std::max(1u, std::min(config->workers, config->pool_size) / 4))},
                   config->web_root);
 
     server.set_edge(config->edge);

@@ -2,11 +2,11 @@
 #pragma once
 
 #include "db/caller.hpp"
-#include "db/catalog.hpp"
 #include "db/client_scope.hpp"
 #include "db/pool.hpp"
 #include "rest/openapi.hpp"
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -18,16 +18,41 @@ struct SignIn {
     long seconds = 0; // until the session ends
 };
 
-// Rows, and for whom the database gave them.
-struct Answer {
-    std::string json; // as Postgres built it
+// For whom the database answered.
+struct Context {
     std::string user_id;
-    std::optional<std::string> tenant_id; // nothing: an admin's answer about all tenants
+    Tenant tenant; // nothing: an admin's answer about all tenants
+};
+
+struct Answer {
+    Result result;
+    Context context;
+};
+
+// A statement for a tenant's rows, and how it runs.
+struct Work {
+    Statement statement;
+    std::vector<std::string> parameters;
+    bool read_only = true; // Postgres refuses to write, whatever the statement calls
+    // Whether what was done stays; it may throw, and then nothing does. Empty: it stays.
+    std::function<bool(const Result &)> keep;
+};
+
+// Rows of which none is read yet. It holds a connection as long as it lives.
+class RowStream {
+public:
+    RowStream(Client::Lease lease, Context context) : lease_(std::move(lease)), context_(std::move(context)) {}
+    std::optional<Result> next() { return lease_->next_row(); }
+    const Context &context() const { return context_; }
+
+private:
+    Client::Lease lease_;
+    Context context_;
 };
 
 class TenantClient {
 public:
-    TenantClient(Pool &pool, Catalog &catalog, ClientScope &scope) : pool_(pool), catalog_(catalog), scope_(scope) {}
+    explicit TenantClient(ClientScope &scope) : scope_(scope) {}
 
     SignIn login(const std::string &user_name, const std::string &password, const std::string &client_json);
     SignIn choose_tenant(const std::string &token, const std::optional<std::string> &tenant);
@@ -35,20 +60,20 @@ public:
     void logout(const std::string &token);
     rest::Role role(const Caller &caller); // that the token's statements run as
 
-    // Nothing when there is no such resource, or no such row for this token's tenant.
-    std::optional<Answer> list(const Caller &caller, const std::string &resource);
-    std::optional<Answer> one(const Caller &caller, const std::string &resource, const std::string &id);
+    // Throws what a statement for this caller would throw before it is looked at: whoever is not signed in must not
+    // learn from a refusal what there is.
+    void require(const Caller &caller);
+    Answer run(const Caller &caller, const Work &work);
+    RowStream stream(const Caller &caller, const Work &work); // `keep` does not count
 
     void ping(); // throws when the database cannot serve
 
 private:
-    std::optional<Answer> read(const Caller &caller, const Statement *statement, std::vector<std::string> parameters);
     std::vector<Result> ask(Client &client, std::span<const Call> calls);
     std::shared_ptr<Client> client_for(const Caller &caller);
     Client::Lease lease_for(const std::string &token);
+    Context context_of(const Caller &caller, const Result &attached);
 
-    Pool &pool_;
-    Catalog &catalog_;
     ClientScope &scope_;
 };
 
