@@ -104,7 +104,7 @@ create function pg_temp.url(bytes bytea) returns text language sql as $$ select 
 create function pg_temp.jwt(sub text, tenants text) returns text language sql as
 $$
   select i || '.' || pg_temp.url(hmac(convert_to(i, 'UTF8'), 'a secret of the back-end, 32 bytes or more', 'sha256'))
-    from (select pg_temp.url('{"alg":"HS256"}') || '.' || pg_temp.url(convert_to(format('{"iss":"https://desk.example","aud":"desk","sub":"%s","tenants":%s,"exp":%s}', sub, tenants, 300 + extract(epoch from now())::bigint), 'UTF8'))) v (i)
+    from (select pg_temp.url('{"alg":"HS256"}') || '.' || pg_temp.url(convert_to(format('{"iss":"https://desk.example","aud":"desk","sub":"%s","tenants":%s,"iat":%s,"exp":%s}', sub, tenants, extract(epoch from now())::bigint, 300 + extract(epoch from now())::bigint), 'UTF8'))) v (i)
 $$;
 select is(pg_temp.owner(format($$select tenancy.trust_issuer('https://desk.example', %L, array['desk'], tenant_claim => 'tenants')$$,
   jsonb_build_object('kty', 'oct', 'k', pg_temp.url('a secret of the back-end, 32 bytes or more')))), '00000', 'the back-end may sign tokens');

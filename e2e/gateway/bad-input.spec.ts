@@ -98,8 +98,6 @@ for (const path of [
   "/api/patients'--",
   '/api/patients/1/2',
   '/api/patients/1/dob',
-  '/api',
-  '/api/',
   `/api/${'x'.repeat(5000)}`,
 ]) {
   test(`${path.slice(0, 40)}: 404`, async () => {

@@ -13,7 +13,7 @@ constexpr const char *allowed_methods = "GET, HEAD, POST, PUT, PATCH, DELETE";
 constexpr const char *allowed_headers =
     "Accept, Accept-Profile, Apikey, Authorization, Content-Profile, Content-Type, If-Match, If-None-Match, Prefer, Range, "
     "Range-Unit, Tenancy-Tenant, Traceparent, X-Client-Info, X-Request-Id";
-constexpr const char *exposed_headers = "Content-Range, ETag, Location, Preference-Applied, Range-Unit, Retry-After, "
+constexpr const char *exposed_headers = "Content-Range, ETag, Location, Next-After, Preference-Applied, Range-Unit, Retry-After, "
                                         "Tenancy-Context, X-Request-Id";
 
 HttpError cross_site() {

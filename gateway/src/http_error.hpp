@@ -17,6 +17,8 @@ struct HttpError : std::exception {
     std::string code;
     std::string message;
     std::string hint;
+    std::string details;
+    std::string details_json; // in the place of details
     std::string allow;       // for 405
     int retry_after = 0;     // seconds; 0: not said
     // Never on a 401: the browser may have got another cookie since it sent the request.

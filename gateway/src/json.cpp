@@ -113,11 +113,19 @@ std::string json_string(std::string_view text) {
     return out;
 }
 
+namespace {
+std::string text_or_null(std::string_view text) { return text.empty() ? "null" : json_string(text); }
+} // namespace
+
 std::string error_json(std::string_view code, std::string_view message, std::string_view details,
                        std::string_view hint) {
-    const auto text_or_null = [](std::string_view text) { return text.empty() ? "null" : json_string(text); };
+    return error_json_with(code, message, text_or_null(details), hint);
+}
+
+std::string error_json_with(std::string_view code, std::string_view message, std::string_view details_json,
+                            std::string_view hint) {
     return "{\"code\":" + json_string(code) + ",\"message\":" + json_string(message) +
-           ",\"details\":" + text_or_null(details) + ",\"hint\":" + text_or_null(hint) + "}";
+           ",\"details\":" + std::string(details_json) + ",\"hint\":" + text_or_null(hint) + "}";
 }
 
 } // namespace gateway

@@ -24,5 +24,8 @@ std::string json_string(std::string_view text);
 // {"code","message","details","hint"}; empty details and hint are null.
 std::string error_json(std::string_view code, std::string_view message, std::string_view details = {},
                        std::string_view hint = {});
+// The same with details that are JSON already.
+std::string error_json_with(std::string_view code, std::string_view message, std::string_view details_json,
+                            std::string_view hint);
 
 } // namespace gateway

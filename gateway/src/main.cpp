@@ -196,7 +196,6 @@ int main(int argc, char **argv) {
         return connect(now, config->schema);
     };
     db::Pool pool(pool_options, new_connection);
-    db::Catalog catalog(config->schema);
     const auto scope = make_scope(*config, pool);
     std::optional<db::Replica> replica;
     if (!config->replica_url.empty()) {
@@ -209,11 +208,12 @@ int main(int argc, char **argv) {
         its_pool.longest_wait = std::chrono::milliseconds(200);
         replica.emplace(its_pool, [there, &config] { return connect(there, config->schema); });
     }
-    db::TenantClient client(pool, catalog, *scope, replica ? &*replica : nullptr);
+    db::TenantClient client(*scope, replica ? &*replica : nullptr);
     const auto schema = std::make_shared<rest::SchemaCache>(config->schema, pool);
     Server server(config->prefix,
                   {Credentials(config->secure_cookies), client, std::move(demo), metrics, schema,
-                   std::make_shared<rest::OpenApi>(config->prefix)},
+                   std::make_shared<rest::OpenApi>(config->prefix), std::make_shared<rest::Executor>(schema, client),
+                   std::make_shared<std::counting_semaphore<>>(std::max(1u, std::min(config->workers, config->pool_size) / 4))},
                   config->web_root);
 
     server.set_edge(config->edge);

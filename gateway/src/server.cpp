@@ -9,6 +9,7 @@
 #include "http_error.hpp"
 #include "json.hpp"
 #include "log.hpp"
+#include "rest/error.hpp"
 #include "tracing.hpp"
 
 #include <algorithm>
@@ -21,36 +22,40 @@ namespace {
 using Handler = void (*)(Services &, const http::Request &, const Names &, httplib::Response &);
 
 struct Route {
-    std::string_view method; // GET serves HEAD too
-    std::vector<std::string_view> path; // "*" leaves a segment open
+    std::vector<std::string_view> methods; // GET serves HEAD too
+    std::vector<std::string_view> path;    // "*" leaves a segment open
     Handler handler;
 };
 
 // Below the prefix. The first route whose path fits counts, so the fixed ones come first.
 const std::vector<Route> api_routes = {
-    {"POST", {"auth", "login"}, handlers::login},
-    {"POST", {"auth", "tenant"}, handlers::choose_tenant},
-    {"POST", {"auth", "logout"}, handlers::logout},
-    {"GET", {"auth", "session"}, handlers::show_session},
-    {"GET", {"demo"}, handlers::demo},
-    {"GET", {"stats"}, handlers::stats},
-    {"GET", {""}, handlers::describe_api},
-    {"GET", {"*"}, handlers::list_records},
-    {"GET", {"*", "*"}, handlers::show_record},
+    {{"POST"}, {"auth", "login"}, handlers::login},
+    {{"POST"}, {"auth", "tenant"}, handlers::choose_tenant},
+    {{"POST"}, {"auth", "logout"}, handlers::logout},
+    {{"GET"}, {"auth", "session"}, handlers::show_session},
+    {{"GET"}, {"demo"}, handlers::demo},
+    {{"GET"}, {"stats"}, handlers::stats},
+    {{"GET"}, {""}, handlers::describe_api},
+    {{"GET", "POST"}, {"rpc", "*"}, handlers::call_function},
+    {{"GET", "POST", "PATCH", "DELETE", "PUT"}, {"*"}, handlers::records},
+    {{"GET", "PATCH", "DELETE", "PUT"}, {"*", "*"}, handlers::record},
 };
 
 const std::vector<Route> own_routes = {
-    {"GET", {"healthz"}, handlers::healthz},
-    {"GET", {"readyz"}, handlers::readyz},
+    {{"GET"}, {"healthz"}, handlers::healthz},
+    {{"GET"}, {"readyz"}, handlers::readyz},
 };
 
 bool serves(std::string_view method, const std::string &asked) {
     return asked == method || (asked == "HEAD" && method == "GET");
 }
 
-HttpError method_not_allowed(std::string_view method) {
+HttpError method_not_allowed(const std::vector<std::string_view> &methods) {
     HttpError error(405, "TNCY405", "this method is not allowed here");
-    error.allow = method == "GET" ? "GET, HEAD" : std::string(method);
+    for (const std::string_view method : methods) {
+        if (!error.allow.empty()) error.allow += ", ";
+        error.allow += method == "GET" ? "GET, HEAD" : method;
+    }
     return error;
 }
 
@@ -67,7 +72,9 @@ bool route(const std::vector<Route> &routes, Services &services, const http::Req
         if (!fits) continue;
         name = above;
         for (const std::string_view segment : r.path) (name += '/') += segment;
-        if (!serves(r.method, request.method)) throw method_not_allowed(r.method);
+        if (std::none_of(r.methods.begin(), r.methods.end(),
+                         [&](std::string_view method) { return serves(method, request.method); }))
+            throw method_not_allowed(r.methods);
         r.handler(services, request, open, response);
         return true;
     }
@@ -75,6 +82,15 @@ bool route(const std::vector<Route> &routes, Services &services, const http::Req
 }
 
 Names prefix_segments(const std::string &prefix) { return http::path_segments(prefix).value(); }
+
+HttpError from_rest(const rest::Error &failure) {
+    HttpError error(failure.status, failure.code, failure.message, failure.hint);
+    error.details = failure.details;
+    error.details_json = failure.details_json;
+    if (failure.code == "PGRST101") error.allow = "POST"; // a function that may change data
+    if (failure.code == "PGRST105") error.allow = "GET, HEAD, POST, PATCH, DELETE";
+    return error;
+}
 
 // What Postgres said, as an answer. A server error's text goes to the log, for the client gets a fixed one.
 HttpError from_database(const db::PgFailure &failure, const std::string &request_id) {
@@ -110,6 +126,8 @@ void Server::answer(http::Request &request, httplib::Response &response) {
         dispatch(request, segments, *edge, route_name, response);
     } catch (const HttpError &error) {
         answer_error(request, error, response);
+    } catch (const rest::Error &error) {
+        answer_error(request, from_rest(error), response);
     } catch (const db::ConnectFailure &failure) {
         log::write(log::Level::error, "cannot connect to the database", {{"reason", failure.message}, {"request", id}});
         services_.metrics->count_database_error("");
@@ -171,7 +189,7 @@ void Server::dispatch(const http::Request &request, const std::optional<Names> &
         return;
     }
     if (route(own_routes, services_, request, *segments, "", name, response)) return;
-    if (!serves("GET", request.method)) throw method_not_allowed("GET");
+    if (!serves("GET", request.method)) throw method_not_allowed({"GET"});
     if (!files_) throw HttpError(404, "TNCY404", "there is nothing at this address");
     files_->answer(request, *segments, response);
     name = "page";
@@ -180,8 +198,11 @@ void Server::dispatch(const http::Request &request, const std::optional<Names> &
 void Server::answer_error(const http::Request &request, const HttpError &error, httplib::Response &response) const {
     // What a handler had begun to say must not go out with the error.
     response.headers.clear();
+    if (request.body_parts) *request.body_parts = nullptr;
     response.status = error.status;
-    response.body = error_json(error.code, error.message, {}, error.hint);
+    response.body = error.details_json.empty()
+                        ? error_json(error.code, error.message, error.details, error.hint)
+                        : error_json_with(error.code, error.message, error.details_json, error.hint);
     response.set_header("Content-Type", "application/json; charset=utf-8");
     if (!error.allow.empty()) response.set_header("Allow", error.allow);
     if (error.retry_after > 0) response.set_header("Retry-After", std::to_string(error.retry_after));

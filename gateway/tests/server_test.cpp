@@ -31,9 +31,8 @@ protected:
     gateway::db::Pool pool_{gateway::db::PoolOptions{}, []() -> std::unique_ptr<gateway::db::Connection> {
                                 throw std::runtime_error("secret of the database");
                             }};
-    gateway::db::Catalog catalog_{"api"};
     gateway::db::RequestScope scope_{pool_};
-    gateway::db::TenantClient client_{pool_, catalog_, scope_};
+    gateway::db::TenantClient client_{scope_};
     gateway::Server server_{"/api", {gateway::Credentials(false), client_, ""}, ""};
 };
 

@@ -26,7 +26,9 @@ bool has_row_security(Oid table)
     HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
     if (!HeapTupleIsValid(tuple))
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table does not exist")));
-    const bool enabled = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relrowsecurity;
+    auto *form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
+    // The extension's own tables are the superuser's alone, row security or not.
+    const bool enabled = form->relrowsecurity && form->relnamespace != get_namespace_oid("tenancy", true);
     ReleaseSysCache(tuple);
     return enabled;
 }

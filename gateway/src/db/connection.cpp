@@ -17,6 +17,9 @@ constexpr Oid text_type = 25;
 const Statement limit_session{"limit_session", "select set_config('statement_timeout', $1, false)"};
 const Statement limit_transaction{"limit_transaction", "select set_config('statement_timeout', $1, true)"};
 const Statement name_trace{"trace", "select set_config('application_name', $1, true)"};
+const Statement begin_transaction{"begin", "begin"};
+const Statement commit_transaction{"commit", "commit"};
+const Statement roll_back_transaction{"rollback", "rollback"};
 thread_local std::string current_trace;
 constexpr std::size_t most_prepared = 512;
 // Postgres ends an overlong statement itself; this much later the network must be at fault.
@@ -166,55 +169,93 @@ PGresult *Connection::next_result(Clock::time_point deadline) {
     return PQgetResult(connection_.get());
 }
 
-std::vector<Result> Connection::run(std::span<const Call> calls) {
-    // Before the attach, which seals the session against changes.
+// Before the attach, which seals the session against changes.
+std::vector<Call> Connection::with_own(std::span<const Call> calls, std::size_t &own) const {
     std::vector<Call> all;
     if (options_.pooler == Pooler::transaction)
         all.push_back({&limit_transaction, {std::to_string(options_.statement_timeout.count())}});
     if (!current_trace.empty()) all.push_back({&name_trace, {current_trace}});
-    const auto own = static_cast<std::ptrdiff_t>(all.size());
-    if (own == 0) return run_pipeline(calls);
+    own = all.size();
     all.insert(all.end(), calls.begin(), calls.end());
+    return all;
+}
+
+std::vector<Result> Connection::run(std::span<const Call> calls) {
+    std::size_t own = 0;
+    const std::vector<Call> all = with_own(calls, own);
     std::vector<Result> results = run_pipeline(all);
-    results.erase(results.begin(), results.begin() + own);
+    results.erase(results.begin(), results.begin() + static_cast<std::ptrdiff_t>(own));
     return results;
 }
 
-std::vector<Result> Connection::run_pipeline(std::span<const Call> calls) {
-    const auto deadline = Clock::now() + options_.statement_timeout + answer_grace;
+std::vector<Result> Connection::run_and_decide(std::span<const Call> calls,
+                                               const std::function<bool(const Result &)> &keep) {
+    std::vector<Call> all{{&begin_transaction, {}}};
+    std::size_t own = 0;
+    for (Call &call : with_own(calls, own)) all.push_back(std::move(call));
+    const std::array<Call, 1> roll_back{Call{&roll_back_transaction, {}}};
+    std::vector<Result> results;
+    bool kept = false;
+    try {
+        results = run_pipeline(all);
+        kept = keep(results.back());
+    } catch (const PgFailure &failure) {
+        if (!failure.connection_lost) run_pipeline(roll_back);
+        throw;
+    } catch (...) {
+        run_pipeline(roll_back);
+        throw;
+    }
+    const std::array<Call, 1> commit{Call{&commit_transaction, {}}};
+    run_pipeline(kept ? commit : roll_back);
+    results.erase(results.begin(), results.begin() + static_cast<std::ptrdiff_t>(own + 1));
+    return results;
+}
+
+std::vector<Connection::Step> Connection::send(std::span<const Call> calls) {
+    deadline_ = Clock::now() + options_.statement_timeout + answer_grace;
     PGconn *connection = connection_.get();
     received_ = false;
     if (!PQenterPipelineMode(connection)) lost("the connection to the database server is not idle");
-
-    struct Step {
-        const std::string *prepares; // nullptr: an execution
-    };
     std::vector<Step> steps;
     bool sent = true;
     for (const Call &call : calls) {
         const Statement &statement = *call.statement;
         const int count = static_cast<int>(call.parameters.size());
         const std::vector<Oid> types(call.parameters.size(), text_type);
-        const bool keeps = options_.pooler == Pooler::none;
+        const bool keeps = options_.pooler == Pooler::none && !statement.name.empty();
         if (keeps && !prepared_.contains(statement.name)) {
             sent = sent && PQsendPrepare(connection, statement.name.c_str(), statement.sql.c_str(), count, types.data());
-            steps.push_back({&statement.name});
+            steps.push_back({statement.name});
         }
         std::vector<const char *> values;
         for (const std::string &parameter : call.parameters) values.push_back(parameter.c_str());
         sent = sent && (keeps ? PQsendQueryPrepared(connection, statement.name.c_str(), count, values.data(), nullptr, nullptr, 0)
                               : PQsendQueryParams(connection, statement.sql.c_str(), count, types.data(), values.data(),
                                                   nullptr, nullptr, 0));
-        steps.push_back({nullptr});
+        steps.push_back({});
     }
     if (!sent || !PQpipelineSync(connection)) lost("the connection to the database server broke");
-    send_all(deadline);
+    send_all(deadline_);
+    return steps;
+}
 
+// The first failure counts: what comes after it in the pipeline was not run.
+void Connection::note_failure(std::optional<PgFailure> &failed, const PGresult *result) {
+    if (failed || PQresultStatus(result) == PGRES_PIPELINE_ABORTED) return;
+    failed = failure(result);
+    forgotten_ = forgotten_ || failed->sqlstate == "26000";
+    if (failed->connection_lost) throw *failed;
+}
+
+std::vector<Result> Connection::run_pipeline(std::span<const Call> calls) {
+    const std::vector<Step> steps = send(calls);
+    PGconn *connection = connection_.get();
     std::vector<Result> results;
     std::optional<PgFailure> failed;
     std::size_t step = 0;
     while (true) {
-        PGresult *raw = next_result(deadline);
+        PGresult *raw = next_result(deadline_);
         if (!raw) {
             if (PQstatus(connection) == CONNECTION_BAD) {
                 if (failed) throw *failed;
@@ -229,16 +270,78 @@ std::vector<Result> Connection::run_pipeline(std::span<const Call> calls) {
         if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
             received_ = true;
             // A prepared statement stays, whatever becomes of the transaction.
-            if (step < steps.size() && steps[step].prepares) prepared_.insert(*steps[step].prepares);
+            if (step < steps.size() && !steps[step].prepares.empty()) prepared_.insert(steps[step].prepares);
             else results.push_back(std::move(result));
-        } else if (!failed && status != PGRES_PIPELINE_ABORTED) {
-            failed = failure(raw);
-            if (failed->connection_lost) throw *failed;
+        } else {
+            note_failure(failed, raw);
         }
     }
     PQexitPipelineMode(connection);
     if (failed) throw *failed;
     return results;
+}
+
+std::vector<Result> Connection::stream(std::span<const Call> calls) {
+    std::size_t own = 0;
+    const std::vector<Call> all = with_own(calls, own);
+    const std::vector<Step> steps = send(all);
+    std::vector<Result> results;
+    std::optional<PgFailure> failed;
+    for (std::size_t step = 0; step + 1 < steps.size();) {
+        PGresult *raw = next_result(deadline_);
+        if (!raw) {
+            if (PQstatus(connection_.get()) == CONNECTION_BAD) lost("the connection to the database server broke");
+            ++step;
+            continue;
+        }
+        Result result(raw);
+        const ExecStatusType status = PQresultStatus(raw);
+        if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
+            note_failure(failed, raw);
+            continue;
+        }
+        received_ = true;
+        if (!steps[step].prepares.empty()) prepared_.insert(steps[step].prepares);
+        else results.push_back(std::move(result));
+    }
+    if (failed) {
+        end_stream();
+        throw *failed;
+    }
+    if (!PQsetSingleRowMode(connection_.get())) lost("the connection to the database server is not ready for rows");
+    results.erase(results.begin(), results.begin() + static_cast<std::ptrdiff_t>(own));
+    return results;
+}
+
+std::optional<Result> Connection::next_row() {
+    std::optional<PgFailure> failed;
+    while (PGresult *raw = next_result(deadline_)) {
+        Result result(raw);
+        const ExecStatusType status = PQresultStatus(raw);
+        if (status == PGRES_SINGLE_TUPLE) return result;
+        if (status != PGRES_TUPLES_OK) note_failure(failed, raw); // else that was all
+    }
+    if (PQstatus(connection_.get()) == CONNECTION_BAD) lost("the connection to the database server broke");
+    // Behind the last row stands what the end of the transaction says.
+    if (auto at_end = end_stream(); at_end && !failed) failed = std::move(at_end);
+    if (failed) throw *failed;
+    return std::nullopt;
+}
+
+std::optional<PgFailure> Connection::end_stream() {
+    std::optional<PgFailure> failed;
+    while (true) {
+        PGresult *raw = next_result(deadline_);
+        if (!raw) {
+            if (PQstatus(connection_.get()) == CONNECTION_BAD) lost("the connection to the database server broke");
+            continue;
+        }
+        const Result result(raw);
+        if (PQresultStatus(raw) == PGRES_PIPELINE_SYNC) break;
+        note_failure(failed, raw);
+    }
+    PQexitPipelineMode(connection_.get());
+    return failed;
 }
 
 Result Connection::run(const Statement &statement, std::vector<std::string> parameters) {
@@ -269,7 +372,7 @@ bool Connection::alive() const {
 
 bool Connection::reusable() const {
     return PQstatus(connection_.get()) == CONNECTION_OK && PQpipelineStatus(connection_.get()) == PQ_PIPELINE_OFF &&
-           PQtransactionStatus(connection_.get()) == PQTRANS_IDLE && prepared_.size() <= most_prepared;
+           PQtransactionStatus(connection_.get()) == PQTRANS_IDLE && prepared_.size() <= most_prepared && !forgotten_;
 }
 
 } // namespace gateway::db

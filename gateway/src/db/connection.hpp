@@ -49,7 +49,8 @@ private:
     int event_;
 };
 
-// The `name` identifies the text: the same name always has the same SQL. Parameters are text, cast in the SQL.
+// The `name` identifies the text: the same name always has the same SQL; without one it is never kept. Parameters are
+// text, cast in the SQL.
 struct Statement {
     std::string name;
     std::string sql;
@@ -115,6 +116,16 @@ public:
     std::vector<Result> run(std::span<const Call> calls);
     Result run(const Statement &statement, std::vector<std::string> parameters = {});
 
+    // The same in a transaction of its own, which is committed when `keep` says so of the last result. Else, and when
+    // anything throws, it is rolled back. One round trip more.
+    std::vector<Result> run_and_decide(std::span<const Call> calls, const std::function<bool(const Result &)> &keep);
+
+    // The same as run(), but the last call's rows come one by one from next_row(), so that a result of any size takes
+    // little memory. Nothing is read before: the first call of next_row() may throw. A connection whose rows were not
+    // read to their end is not reusable.
+    std::vector<Result> stream(std::span<const Call> calls);
+    std::optional<Result> next_row(); // nothing: that was the last one
+
     // The payload of the next notification on a channel that this connection listens on. Nothing: none came until then, or
     // the abort was raised.
     std::optional<std::string> notification(Clock::time_point until);
@@ -129,8 +140,16 @@ private:
         void operator()(PGconn *connection) const { PQfinish(connection); }
     };
 
+    struct Step {
+        std::string prepares; // empty: an execution
+    };
+
     void connect(const Host *host); // nullptr: as the URL says
+    std::vector<Call> with_own(std::span<const Call> calls, std::size_t &own) const;
     std::vector<Result> run_pipeline(std::span<const Call> calls);
+    std::vector<Step> send(std::span<const Call> calls);
+    std::optional<PgFailure> end_stream();
+    void note_failure(std::optional<PgFailure> &failed, const PGresult *result);
     void wait(short events, Clock::time_point deadline);
     void send_all(Clock::time_point deadline);
     PGresult *next_result(Clock::time_point deadline);
@@ -142,6 +161,8 @@ private:
     std::unordered_set<std::string> prepared_;
     Clock::time_point born_ = Clock::now();
     bool received_ = false; // in the current pipeline
+    bool forgotten_ = false; // the server does not know what was prepared
+    Clock::time_point deadline_{}; // of the pipeline that is under way
 };
 
 } // namespace gateway::db

@@ -11,11 +11,16 @@ const Statement attach{"attach", "select tenancy.attach($1)"};
 // tenant_id() refuses a session that has not chosen yet, also where no row would have asked for the tenant.
 const Statement attach_to_tenant{"attach_to_tenant",
                                  "select tenancy.attach($1), tenancy.user_id(), tenancy.tenant_id()"};
+const Statement attach_to_read{"attach_to_read", "select tenancy.attach($1), tenancy.user_id(), tenancy.tenant_id(), "
+                                                 "pg_catalog.set_config('transaction_read_only', 'on', true)"};
 // The same, when the request names the tenant that a signed token is to be used for.
 const Statement attach_as{"attach_as", "select tenancy.attach($1, $2)"};
 const Statement attach_to_tenant_as{"attach_to_tenant_as",
                                     "select tenancy.attach($1, $2), tenancy.user_id(), tenancy.tenant_id()"};
 const Statement log_out{"logout", "select tenancy.logout($1)"};
+const Statement attach_to_read_as{"attach_to_read_as",
+                                  "select tenancy.attach($1, $2), tenancy.user_id(), tenancy.tenant_id(), "
+                                  "pg_catalog.set_config('transaction_read_only', 'on', true)"};
 const Statement alive{"alive", "select 1"};
 const Statement acting_role{"acting_role", "select current_user"};
 
@@ -86,28 +91,35 @@ rest::Role TenantClient::role(const Caller &caller) {
     return ask_for_reading(client ? *client : scope_.bypass(), caller.token, calls).back().text(0, 0) == "tenancy_admin" ? rest::Role::admin : rest::Role::user;
 }
 
-std::optional<Answer> TenantClient::list(const Caller &caller, const std::string &resource) {
-    const auto known = catalog_.find(resource, pool_);
-    return read(caller, known ? &known->list : nullptr, {});
+Context TenantClient::context_of(const Caller &caller, const Result &attached) {
+    Context context{std::string(attached.text(0, 1)), tenant_of(attached, 2)};
+    scope_.attached(caller.key(), context.tenant);
+    return context;
 }
 
-std::optional<Answer> TenantClient::one(const Caller &caller, const std::string &resource, const std::string &id) {
-    const auto known = catalog_.find(resource, pool_);
-    return read(caller, known && !known->one.sql.empty() ? &known->one : nullptr, {id});
-}
-
-// Without a statement it only attaches: whoever is not signed in must not learn which resources exist.
-std::optional<Answer> TenantClient::read(const Caller &caller, const Statement *statement,
-                                         std::vector<std::string> parameters) {
-    std::vector<Call> calls{attaching(attach_to_tenant, attach_to_tenant_as, caller)};
-    if (statement) calls.push_back({statement, std::move(parameters)});
+void TenantClient::require(const Caller &caller) {
+    const std::array<Call, 1> call{attaching(attach_to_tenant, attach_to_tenant_as, caller)};
     const auto client = client_for(caller);
-    const std::vector<Result> results = ask_for_reading(*client, caller.token, calls);
-    const Result &context = results.front();
-    const Tenant tenant = tenant_of(context, 2);
-    scope_.attached(caller.key(), tenant);
-    if (!statement || results.back().rows() == 0) return std::nullopt;
-    return Answer{std::string(results.back().text(0, 0)), std::string(context.text(0, 1)), tenant};
+    context_of(caller, ask_for_reading(*client, caller.token, call).front());
+}
+
+Answer TenantClient::run(const Caller &caller, const Work &work) {
+    const std::array<Call, 2> calls{work.read_only ? attaching(attach_to_read, attach_to_read_as, caller)
+                                                   : attaching(attach_to_tenant, attach_to_tenant_as, caller),
+                                    Call{&work.statement, work.parameters}};
+    const auto client = client_for(caller);
+    std::vector<Result> results =
+        work.read_only ? ask_for_reading(*client, caller.token, calls) : change(*client->lease(), caller.token, calls, work.keep);
+    Context context = context_of(caller, results.front());
+    return {std::move(results.back()), std::move(context)};
+}
+
+RowStream TenantClient::stream(const Caller &caller, const Work &work) {
+    const std::array<Call, 2> calls{attaching(attach_to_read, attach_to_read_as, caller),
+                                    Call{&work.statement, work.parameters}};
+    auto lease = client_for(caller)->lease();
+    Context context = context_of(caller, lease->stream(calls).front());
+    return {std::move(lease), std::move(context)};
 }
 
 // A token of which no tenant is known asks for it first, by itself: its tenant's quota counts from the first question on.
@@ -136,10 +148,15 @@ std::vector<Result> TenantClient::ask_for_reading(Client &client, const std::str
 Result TenantClient::change(const std::string &token, const Call &call) {
     const auto connection = lease_for(token);
     scope_.forget(token);
+    return std::move(change(*connection, token, std::span(&call, 1), {}).back());
+}
+
+std::vector<Result> TenantClient::change(Connection &connection, const std::string &token, std::span<const Call> calls,
+                                         const Keep &keep) {
     try {
-        Result result = std::move(connection->run(std::span(&call, 1)).back());
-        changed(token, *connection);
-        return result;
+        std::vector<Result> results = keep ? connection.run_and_decide(calls, keep) : connection.run(calls);
+        changed(token, connection);
+        return results;
     } catch (const PgFailure &failure) {
         // Nobody knows whether it was done.
         if (replica_ && failure.connection_lost) replica_->keep_away(token);
@@ -163,7 +180,6 @@ std::vector<Result> TenantClient::ask(Client &client, std::span<const Call> call
     } catch (const ConnectFailure &) {
         throw;
     } catch (const PgFailure &failure) {
-        if (failure.sqlstate.starts_with("42") && failure.sqlstate != "42501") catalog_.forget();
         // What is asked here are reads, which may be asked once more: when the connection had died in the pool, and when the
         // server gave the read up because a migration that locks a table before its view would have waited for ever.
         const bool unheard = failure.connection_lost && failure.nothing_received;

@@ -2,12 +2,12 @@
 #pragma once
 
 #include "db/caller.hpp"
-#include "db/catalog.hpp"
 #include "db/client_scope.hpp"
 #include "db/replica.hpp"
 #include "db/pool.hpp"
 #include "rest/openapi.hpp"
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -19,18 +19,45 @@ struct SignIn {
     long seconds = 0; // until the session ends
 };
 
-// Rows, and for whom the database gave them.
-struct Answer {
-    std::string json; // as Postgres built it
+// For whom the database answered.
+struct Context {
     std::string user_id;
-    std::optional<std::string> tenant_id; // nothing: an admin's answer about all tenants
+    Tenant tenant; // nothing: an admin's answer about all tenants
+};
+
+struct Answer {
+    Result result;
+    Context context;
+};
+
+// Whether a change stays, by what it answered.
+using Keep = std::function<bool(const Result &)>;
+
+// A statement for a tenant's rows, and how it runs.
+struct Work {
+    Statement statement;
+    std::vector<std::string> parameters;
+    bool read_only = true; // Postgres refuses to write, whatever the statement calls
+    // Whether what was done stays; it may throw, and then nothing does. Empty: it stays.
+    Keep keep;
+};
+
+// Rows of which none is read yet. It holds a connection as long as it lives.
+class RowStream {
+public:
+    RowStream(Client::Lease lease, Context context) : lease_(std::move(lease)), context_(std::move(context)) {}
+    std::optional<Result> next() { return lease_->next_row(); }
+    const Context &context() const { return context_; }
+
+private:
+    Client::Lease lease_;
+    Context context_;
 };
 
 class TenantClient {
 public:
     // Without a replica (nullptr) everything is asked of the primary.
-    TenantClient(Pool &pool, Catalog &catalog, ClientScope &scope, Replica *replica = nullptr)
-        : pool_(pool), catalog_(catalog), scope_(scope), replica_(replica) {}
+    explicit TenantClient(ClientScope &scope, Replica *replica = nullptr) : scope_(scope), replica_(replica) {}
 
     SignIn login(const std::string &user_name, const std::string &password, const std::string &client_json);
     SignIn choose_tenant(const std::string &token, const std::optional<std::string> &tenant);
@@ -38,23 +65,25 @@ public:
     void logout(const std::string &token);
     rest::Role role(const Caller &caller); // that the token's statements run as
 
-    // Nothing when there is no such resource, or no such row for this token's tenant.
-    std::optional<Answer> list(const Caller &caller, const std::string &resource);
-    std::optional<Answer> one(const Caller &caller, const std::string &resource, const std::string &id);
+    // Throws what a statement for this caller would throw before it is looked at: whoever is not signed in must not
+    // learn from a refusal what there is.
+    void require(const Caller &caller);
+    Answer run(const Caller &caller, const Work &work);
+    RowStream stream(const Caller &caller, const Work &work); // `keep` does not count
 
     void ping(); // throws when the database cannot serve
 
 private:
-    std::optional<Answer> read(const Caller &caller, const Statement *statement, std::vector<std::string> parameters);
     std::vector<Result> ask(Client &client, std::span<const Call> calls);
     std::vector<Result> ask_for_reading(Client &client, const std::string &token, std::span<const Call> calls);
     Result change(const std::string &token, const Call &call);
+    std::vector<Result> change(Connection &connection, const std::string &token, std::span<const Call> calls,
+                               const Keep &keep); // throws as Connection::run, also for what may have been done
     void changed(const std::string &token, Connection &connection); // after each change that this token made
     std::shared_ptr<Client> client_for(const Caller &caller);
     Client::Lease lease_for(const std::string &token);
+    Context context_of(const Caller &caller, const Result &attached);
 
-    Pool &pool_;
-    Catalog &catalog_;
     ClientScope &scope_;
     Replica *replica_;
 };

@@ -5,12 +5,14 @@
 #include "db/tenant_client.hpp"
 #include "http/request.hpp"
 #include "metrics.hpp"
+#include "rest/executor.hpp"
 #include "rest/openapi.hpp"
 #include "rest/schema_cache.hpp"
 
 #include <httplib.h>
 
 #include <memory>
+#include <semaphore>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,9 @@ struct Services {
     std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>();
     std::shared_ptr<rest::SchemaCache> schema = nullptr;
     std::shared_ptr<rest::OpenApi> openapi = nullptr;
+    std::shared_ptr<rest::Executor> data = nullptr;
+    // Of answers that are made while they are sent: each holds a worker and a connection as long as its client reads.
+    std::shared_ptr<std::counting_semaphore<>> streams = nullptr;
 };
 
 // `names` are the decoded path segments that a route leaves open.

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -158,6 +159,10 @@ ConnectionServer::ConnectionServer(const ServerLimits &limits, Answerer answerer
         response.headers.erase("Keep-Alive");
         response.headers.erase("Accept-Ranges"); // cpp-httplib promises ranges on HEAD; none are served
         if (response.status == 204 || response.status == 304) response.headers.erase("Content-Length");
+        if (*current_request->body_parts) {
+            response.headers.erase("Content-Length");
+            response.set_header("Transfer-Encoding", "chunked");
+        }
         if (current_request->minor_version == 0 && !response.has_header("Connection"))
             response.set_header("Connection", "keep-alive");
     });
@@ -551,6 +556,8 @@ ConnectionServer::Next ConnectionServer::linger(Connection &c) {
 void ConnectionServer::answer(Connection &c) {
     Request request = c.reader.take(c.in);
     request.remote_address = c.remote_address;
+    BodyParts parts;
+    request.body_parts = &parts;
     const bool close = !request.keep_alive || stopping_;
     const std::string head = request.method + " / HTTP/1.1\r\n\r\n";
     MemoryStream stream(head, c.out);
@@ -572,6 +579,38 @@ void ConnectionServer::answer(Connection &c) {
         c.out = {};
         refuse(c, {503, "TNCY503", "the gateway holds too many unread answers"});
         charge(c);
+    } else if (parts) {
+        try {
+            send_parts(c, parts);
+        } catch (...) {
+            c.out.clear(); // without the last chunk, so that the client sees the break
+            c.sent = 0;
+            c.close_after_answer = true;
+        }
+    }
+}
+
+// Keeps the worker, for the next piece may take the database a while. A client that does not read is cut off soon.
+void ConnectionServer::send_parts(Connection &c, const BodyParts &parts) {
+    constexpr std::string_view line_end = "\r\n";
+    std::string piece;
+    for (bool more = true; more;) {
+        piece.clear();
+        more = parts(piece);
+        if (!piece.empty()) {
+            std::array<char, 16> size{};
+            const auto end = std::to_chars(size.data(), size.data() + size.size(), piece.size(), 16).ptr;
+            c.out.append(size.data(), end).append(line_end).append(piece).append(line_end);
+        }
+        if (!more) c.out += "0\r\n\r\n";
+        if (!charge(c)) throw std::runtime_error("the gateway holds too many unread answers");
+        const auto deadline = Clock::now() + limits_.part_time;
+        for (Sent sent = send_out(c); sent != Sent::all; sent = send_out(c)) {
+            const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now()).count();
+            if (sent == Sent::failed || left <= 0) throw std::runtime_error("the client does not read");
+            pollfd writable{c.fd, POLLOUT, 0};
+            ::poll(&writable, 1, static_cast<int>(left));
+        }
     }
 }
 

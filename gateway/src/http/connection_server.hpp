@@ -35,6 +35,7 @@ struct ServerLimits {
     milliseconds body_time{30'000};   // for the whole body
     milliseconds idle_time{75'000};   // between requests
     milliseconds write_time{30'000};  // for an answer, plus its size over slowest_reader
+    milliseconds part_time{5'000};    // for each piece of an answer that is made while it is sent
     milliseconds linger_time{2'000};  // for the client to take a last answer
     milliseconds drain_time{10'000};  // for requests in flight when stopping
     milliseconds partial_time{1'000}; // for half-sent requests when stopping
@@ -99,6 +100,7 @@ private:
     void leave_slow_lane(Connection &c);
     void pass_slow_slot(Connection &c); // with mutex_ held
     void answer(Connection &c);
+    void send_parts(Connection &c, const BodyParts &parts);
     void refuse(Connection &c, const Refusal &refusal);
     void enter(Connection &c, Phase phase);
     bool charge(Connection &c); // false: the budget of buffered bytes is spent

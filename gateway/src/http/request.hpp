@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,10 @@ struct Header {
     std::string name; // lower case
     std::string value;
 };
+
+// Makes the body of an answer while it is sent: appends a piece, and says whether there is more. What it throws cuts the
+// connection, so that the client sees that the answer is not whole.
+using BodyParts = std::function<bool(std::string &piece)>;
 
 struct Request {
     std::string method;
@@ -30,6 +35,9 @@ struct Request {
     std::string authority;     // HOST[:PORT] as the browser knows it
     bool https = false;        // the browser's connection has TLS
     bool named_origin = false; // from a page of another origin that the operator has named
+
+    // Of the answer: a handler that sets it sends the body in chunks. Nowhere without a connection server.
+    BodyParts *body_parts = nullptr;
 
     // The first header of that (lower-case) name, or nullptr.
     const std::string *header(std::string_view name) const;
