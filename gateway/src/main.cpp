@@ -222,11 +222,14 @@ int main(int argc, char **argv) {
     http::ServerLimits limits;
     limits.workers = config->workers;
     limits.slow_requests = sign_ins_at_once(*config, *config);
+    // One worker is left for what needs no database, and to refuse.
+    limits.data_requests = config->workers > limits.slow_requests + 1 ? config->workers - limits.slow_requests - 1 : 0;
     limits.drain_time = config->drain_timeout;
     limits.connections = connection_limit(config->max_connections);
     http::ConnectionServer connections(
         limits, [&](http::Request &request, httplib::Response &response) { server.answer(request, response); });
     connections.set_slow_requests([&](const http::Request &request) { return server.is_slow(request); });
+    connections.set_data_requests([&](const http::Request &request) { return server.needs_data(request); });
     connections.set_abandon([&] { abort.raise(); });
     connections.set_refusal_logger([&](const http::Refusal &refusal, const std::string &) {
         metrics->count_refusal(refusal.status);

@@ -113,6 +113,13 @@ bool Server::is_slow(const http::Request &request) const {
     return request.method == "POST" && http::path_segments(request.path) == login_path_;
 }
 
+bool Server::needs_data(const http::Request &request) const {
+    const auto segments = http::path_segments(request.path);
+    if (!segments) return false;
+    return *segments == Names{"readyz"} ||
+           (segments->size() >= prefix_.size() && std::equal(prefix_.begin(), prefix_.end(), segments->begin()));
+}
+
 void Server::answer(http::Request &request, httplib::Response &response) {
     const auto start = std::chrono::steady_clock::now();
     const std::string id = request_id(request);

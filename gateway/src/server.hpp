@@ -29,6 +29,8 @@ public:
 
     // Checking a password takes tens of milliseconds of the database's processor.
     bool is_slow(const http::Request &request) const;
+    // Everything below the prefix, and the question whether the database is ready.
+    bool needs_data(const http::Request &request) const;
 
 private:
     void dispatch(const http::Request &request, const std::optional<Names> &segments, const Edge &edge,

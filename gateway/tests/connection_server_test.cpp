@@ -166,6 +166,7 @@ public:
     explicit Running(const ServerLimits &limits = patient(), unsigned slow_waits = 0)
         : server(limits, [this](const Request &request, httplib::Response &response) { answer(request, response); }) {
         if (slow_waits) server.set_slow_requests([](const Request &request) { return request.path == "/wait"; });
+        server.set_data_requests([](const Request &request) { return request.path == "/wait" || request.path == "/data"; });
         server.set_refusal_logger([this](const Refusal &refusal, const std::string &address) {
             if (address == "127.0.0.1") last_refusal = refusal.status;
         });
@@ -524,6 +525,65 @@ TEST(ConnectionServer, AFullLineOfSlowRequestsIsToldToComeBack) {
     EXPECT_EQ(served + refused, 20);
     EXPECT_GE(served, 3) << "the one that ran and those that waited";
     EXPECT_EQ(running.connect().ask(get("/wait")).status, 200) << "the line moves on";
+}
+
+TEST(ConnectionServer, RequestsForDataLeaveAWorkerForOthers) {
+    ServerLimits limits = patient();
+    limits.workers = 3;
+    limits.data_requests = 2;
+    limits.data_wait = forever;
+    Running running(limits);
+    std::vector<Client> waiting;
+    for (int i = 0; i < 10; ++i) {
+        waiting.push_back(running.connect());
+        ASSERT_TRUE(waiting.back().send(get("/wait")));
+    }
+    ASSERT_TRUE(running.gate.wait_for(2));
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(running.connect().ask(get("/x")).status, 200);
+    EXPECT_EQ(running.gate.waiting(), 2) << "two at a time";
+    running.gate.open();
+    for (Client &client : waiting) EXPECT_EQ(client.read().status, 200) << "each has its turn";
+}
+
+TEST(ConnectionServer, AFullLineForDataIsToldToComeBackAtOnce) {
+    ServerLimits limits = patient();
+    limits.data_requests = 1;
+    limits.data_waiting = 1;
+    limits.data_wait = forever;
+    Running running(limits);
+    Client first = running.connect();
+    ASSERT_TRUE(first.send(get("/wait")));
+    ASSERT_TRUE(running.gate.wait_for(1));
+    Client second = running.connect();
+    // Whichever of these comes first gets the one place in the line.
+    ASSERT_TRUE(second.send(get("/data")));
+    Client third = running.connect();
+    ASSERT_TRUE(third.send(get("/data")));
+    ASSERT_TRUE(eventually([&] { return running.last_refusal == 503; })) << "while the place is held";
+    running.gate.open();
+    EXPECT_EQ(first.read().status, 200);
+    const Answer one = second.read();
+    const Answer other = third.read();
+    EXPECT_EQ(one.status + other.status, 200 + 503);
+    EXPECT_TRUE((one.status == 503 ? one : other).has("Retry-After: "));
+}
+
+TEST(ConnectionServer, WhoeverWaitsTooLongForDataIsToldSo) {
+    ServerLimits limits = patient();
+    limits.data_requests = 1;
+    limits.data_wait = milliseconds(1);
+    Running running(limits);
+    Client first = running.connect();
+    ASSERT_TRUE(first.send(get("/wait")));
+    ASSERT_TRUE(running.gate.wait_for(1));
+    for (int i = 0; i < 3; ++i) {
+        const Answer answer = running.connect().ask(get("/data"));
+        EXPECT_EQ(answer.status, 503);
+        EXPECT_TRUE(answer.has("Retry-After: "));
+    }
+    running.gate.open();
+    EXPECT_EQ(first.read().status, 200);
+    EXPECT_EQ(running.connect().ask(get("/data")).status, 200) << "the line moves on";
 }
 
 TEST(ConnectionServer, StopDrainsWhatIsInFlight) {

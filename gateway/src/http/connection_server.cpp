@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 
 namespace gateway::http {
 
@@ -128,14 +129,17 @@ struct ConnectionServer::Connection {
     Phase phase = Phase::idle;
     bool input_ended = false; // the client has shut down its side; it may still read
     bool close_after_answer = false;
-    bool has_slow_slot = false;
+    Line *place = nullptr; // under mutex_: it has a place there
+    Line *stands_in = nullptr; // as long as its request is not answered
+    bool waited_too_long = false;
     bool busy = false;   // under mutex_: a worker has it
-    bool parked = false; // under mutex_: waits for the slow lane, in no epoll
+    bool parked = false; // under mutex_: waits in its line, in no epoll
     Clock::time_point due{};
 };
 
 ConnectionServer::ConnectionServer(const ServerLimits &limits, Answerer answerer)
-    : limits_(limits), answerer_(std::move(answerer)) {
+    : limits_(limits), answerer_(std::move(answerer)), slow_{limits.slow_requests, limits.slow_waiting, 0, {}},
+      data_{limits.data_requests, limits.data_waiting, 0, {}} {
     epoll_ = checked(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
     stop_event_ = checked(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd");
     quit_event_ = checked(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd");
@@ -189,12 +193,12 @@ std::size_t ConnectionServer::open_connections() const {
 
 ConnectionServer::SlowLevels ConnectionServer::slow_levels() const {
     const std::lock_guard lock(mutex_);
-    return {slow_running_, parked_.size()};
+    return {slow_.running, slow_.waiting.size()};
 }
 
 void ConnectionServer::set_slow_limit(unsigned slow_requests) {
     const std::lock_guard lock(mutex_);
-    limits_.slow_requests = slow_requests;
+    slow_.places = slow_requests;
 }
 
 void ConnectionServer::run() {
@@ -240,7 +244,7 @@ void ConnectionServer::dismiss_idle() {
     for (auto it = connections_.begin(); it != connections_.end();) {
         Connection &c = *it->second;
         char byte = 0;
-        if (c.busy || c.parked || c.has_slow_slot) {
+        if (c.busy || c.parked || c.place) {
             ++it;
         } else if (c.phase == Phase::idle && c.in.empty() && ::recv(c.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) {
             gone.push_back(std::move(it->second));
@@ -300,9 +304,10 @@ void ConnectionServer::sweep(Clock::time_point now) {
     std::vector<std::unique_ptr<Connection>> overdue;
     {
         const std::lock_guard lock(mutex_);
+        give_up_waiting(now);
         for (auto it = connections_.begin(); it != connections_.end();) {
             const Connection &c = *it->second;
-            if (c.busy || c.parked || c.has_slow_slot || c.due > now) {
+            if (c.busy || c.parked || c.place || c.waited_too_long || c.due > now) {
                 ++it;
                 continue;
             }
@@ -358,17 +363,18 @@ void ConnectionServer::release(Connection &c, Next next) {
     case Next::wait_readable: arm(c, EPOLLIN); return;
     case Next::wait_writable: arm(c, EPOLLOUT); return;
     case Next::park:
-        if (slow_running_ < limits_.slow_requests) {
-            ++slow_running_;
-            c.has_slow_slot = true;
+        if (c.stands_in->running < c.stands_in->places) {
+            ++c.stands_in->running;
+            c.place = c.stands_in;
             arm(c, EPOLLOUT);
         } else {
             c.parked = true;
-            parked_.push_back(c.id);
+            c.due = Clock::now() + limits_.data_wait;
+            c.stands_in->waiting.push_back(c.id);
         }
         return;
     case Next::close:
-        pass_slow_slot(c);
+        pass_place(c);
         buffered_ -= c.charged;
         gone = std::move(connections_[c.id]);
         connections_.erase(gone->id);
@@ -383,35 +389,55 @@ void ConnectionServer::arm(Connection &c, std::uint32_t events) {
     epoll_ctl(epoll_, EPOLL_CTL_MOD, c.fd, &event);
 }
 
-ConnectionServer::SlowLane ConnectionServer::enter_slow_lane(Connection &c) {
-    const std::lock_guard lock(mutex_);
-    if (c.has_slow_slot) return SlowLane::entered;
-    if (slow_running_ >= limits_.slow_requests)
-        return parked_.size() < limits_.slow_waiting ? SlowLane::wait : SlowLane::full;
-    ++slow_running_;
-    c.has_slow_slot = true;
-    return SlowLane::entered;
+ConnectionServer::Line *ConnectionServer::line_of(const Request &request) {
+    if (is_slow_ && is_slow_(request)) return &slow_;
+    return data_.places > 0 && needs_data_ && needs_data_(request) ? &data_ : nullptr;
 }
 
-void ConnectionServer::leave_slow_lane(Connection &c) {
-    if (!is_slow_) return;
+ConnectionServer::Entry ConnectionServer::enter_line(Connection &c, Line *line) {
     const std::lock_guard lock(mutex_);
-    pass_slow_slot(c);
+    if (c.waited_too_long) {
+        c.waited_too_long = false;
+        return Entry::full;
+    }
+    if (!line || c.place) return Entry::entered;
+    c.stands_in = line;
+    if (line->running >= line->places) return line->waiting.size() < line->longest ? Entry::wait : Entry::full;
+    ++line->running;
+    c.place = line;
+    return Entry::entered;
+}
+
+void ConnectionServer::leave_line(Connection &c) {
+    const std::lock_guard lock(mutex_);
+    pass_place(c);
 }
 
 // To the longest waiting request; a worker takes it up as soon as its socket is writable, which it is.
-void ConnectionServer::pass_slow_slot(Connection &c) {
-    if (!c.has_slow_slot) return;
-    c.has_slow_slot = false;
-    if (parked_.empty()) {
-        --slow_running_;
+void ConnectionServer::pass_place(Connection &c) {
+    if (!c.place) return;
+    Line &line = *std::exchange(c.place, nullptr);
+    if (line.waiting.empty() || line.running > line.places) {
+        --line.running;
         return;
     }
-    Connection &next = *connections_.at(parked_.front());
-    parked_.pop_front();
+    Connection &next = *connections_.at(line.waiting.front());
+    line.waiting.pop_front();
     next.parked = false;
-    next.has_slow_slot = true;
+    next.place = &line;
     arm(next, EPOLLOUT);
+}
+
+// Sign-ins are few and wait for their turn; the line before the database is long.
+void ConnectionServer::give_up_waiting(Clock::time_point now) {
+    while (!data_.waiting.empty()) {
+        Connection &first = *connections_.at(data_.waiting.front());
+        if (first.due > now) return;
+        data_.waiting.pop_front();
+        first.parked = false;
+        first.waited_too_long = true;
+        arm(first, EPOLLOUT); // a worker tells it
+    }
 }
 
 void ConnectionServer::enter(Connection &c, Phase phase) {
@@ -457,11 +483,12 @@ ConnectionServer::Next ConnectionServer::serve_input(Connection &c) {
             // A client that pipelines goes back into the queue now and then; a socket is nearly always writable.
             if (answered == pipelined_in_one_go) return Next::wait_writable;
             enter(c, Phase::idle);
-            const SlowLane lane = is_slow_ && is_slow_(c.reader.request()) ? enter_slow_lane(c) : SlowLane::entered;
-            if (lane == SlowLane::wait) return Next::park;
+            Line *line = line_of(c.reader.request());
+            const Entry entry = enter_line(c, line);
+            if (entry == Entry::wait) return Next::park;
             ++answered;
-            if (lane == SlowLane::full)
-                refuse(c, {503, "TNCY503", "too many sign-ins at once"});
+            if (entry == Entry::full)
+                refuse(c, {503, "TNCY503", line == &slow_ ? "too many sign-ins at once" : "too many requests at once"});
             else
                 answer(c);
         } else {
@@ -570,7 +597,7 @@ void ConnectionServer::answer(Connection &c) {
         // Out of memory while the answer was written: said below.
     }
     current_request = nullptr;
-    leave_slow_lane(c);
+    leave_line(c);
     c.close_after_answer = close;
     if (!answered) {
         c.out.clear();

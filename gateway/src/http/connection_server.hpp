@@ -43,6 +43,10 @@ struct ServerLimits {
     std::size_t connections = 16'384;
     std::size_t buffered_bytes = 256 * 1024 * 1024; // of all connections together
     unsigned workers = 12;
+    // Requests that need the database, sign-ins apart. 0: as many as there are workers, and no line before them.
+    unsigned data_requests = 0;    // how many of the workers they may hold at once
+    std::size_t data_waiting = 512; // how many more may wait; further ones are refused at once
+    milliseconds data_wait{5'000};  // how long one may wait
     unsigned slow_requests = 2; // how many workers expensive requests may hold at once
     std::size_t slow_waiting = 64; // how many more of them may wait; further ones are refused at once
 };
@@ -50,7 +54,7 @@ struct ServerLimits {
 class ConnectionServer : private httplib::Server {
 public:
     using Answerer = std::function<void(Request &, httplib::Response &)>;
-    using IsSlow = std::function<bool(const Request &)>;
+    using Test = std::function<bool(const Request &)>;
     using OnRefusal = std::function<void(const Refusal &, const std::string &remote_address)>;
 
     ConnectionServer(const ServerLimits &limits, Answerer answerer);
@@ -58,7 +62,10 @@ public:
 
     // Requests that cost much (a password check) wait in a line of their own, so that they never hold every worker. The
     // line is short: in a flood, whoever gets a place is served soon, and the others are told to come back (503).
-    void set_slow_requests(IsSlow is_slow) { is_slow_ = std::move(is_slow); }
+    void set_slow_requests(Test is_slow) { is_slow_ = std::move(is_slow); }
+    // Those that need the database, and are not slow, have a longer line, so that there is always a worker for what needs
+    // none, and to tell the next one at once when the line is full.
+    void set_data_requests(Test needs_data) { needs_data_ = std::move(needs_data); }
     void set_refusal_logger(OnRefusal on_refusal) { on_refusal_ = std::move(on_refusal); }
     // Called when requests are still in flight at the end of drain_time: it must make them end.
     void set_abandon(std::function<void()> abandon) { abandon_ = std::move(abandon); }
@@ -82,7 +89,13 @@ private:
     enum class Next { wait_readable, wait_writable, park, close };
     enum class Received { bytes, nothing_now, end, failed };
     enum class Sent { all, some, failed };
-    enum class SlowLane { entered, wait, full };
+    enum class Entry { entered, wait, full };
+    struct Line {
+        unsigned places;     // requests that workers may hold at once
+        std::size_t longest; // requests that may wait
+        unsigned running = 0;
+        std::deque<std::uint64_t> waiting;
+    };
     struct Connection;
 
     void work();
@@ -96,9 +109,11 @@ private:
     Next begin_linger(Connection &c);
     Received receive(Connection &c);
     Sent send_out(Connection &c);
-    SlowLane enter_slow_lane(Connection &c);
-    void leave_slow_lane(Connection &c);
-    void pass_slow_slot(Connection &c); // with mutex_ held
+    Line *line_of(const Request &request); // nullptr: it needs to stand in none
+    Entry enter_line(Connection &c, Line *line);
+    void leave_line(Connection &c);
+    void pass_place(Connection &c); // with mutex_ held
+    void give_up_waiting(Clock::time_point now); // with mutex_ held
     void answer(Connection &c);
     void send_parts(Connection &c, const BodyParts &parts);
     void refuse(Connection &c, const Refusal &refusal);
@@ -114,7 +129,8 @@ private:
 
     ServerLimits limits_;
     Answerer answerer_;
-    IsSlow is_slow_;
+    Test is_slow_;
+    Test needs_data_;
     OnRefusal on_refusal_;
     std::function<void()> abandon_;
     std::unique_ptr<Listener> listener_;
@@ -127,8 +143,8 @@ private:
 
     mutable std::mutex mutex_;
     std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
-    std::deque<std::uint64_t> parked_;
-    unsigned slow_running_ = 0;
+    Line slow_;
+    Line data_;
     std::uint64_t next_id_ = 1;
     std::vector<std::thread> workers_;
 };
