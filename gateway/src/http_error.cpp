@@ -18,7 +18,7 @@ struct Rule {
     int retry_after;
 };
 
-constexpr std::array<Rule, 31> rules = {{
+constexpr std::array<Rule, 32> rules = {{
     {"28P01", 401, Text::fixed, "wrong user name or password", 0},
     {"28", 401, Text::fixed, "not signed in, or the session has ended", 0},
     {"42501", 403, Text::of_server, "", 0},
@@ -43,6 +43,7 @@ constexpr std::array<Rule, 31> rules = {{
     {"0A", 400, Text::fixed, "the database cannot do this", 0},
     {"428C9", 400, Text::of_server, "", 0},
     {"42601", 400, Text::fixed, "a value is not written as its operator wants it", 0},
+    {"42704", 400, Text::fixed, "something that the request names does not exist", 0},
     {"42P10", 400, Text::fixed, "on_conflict names no unique key of the table", 0},
     {"42804", 400, Text::fixed, "the types of the request do not fit those of the table", 0},
     {"42846", 400, Text::fixed, "the types of the request do not fit those of the table", 0},
