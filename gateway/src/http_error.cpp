@@ -41,7 +41,7 @@ constexpr std::array<Rule, 32> rules = {{
     {"25006", 405, Text::fixed, "what only reads cannot write, and neither can a standby", 0},
     {"25", 500, Text::fixed, "internal error", 0},
     {"0A", 400, Text::fixed, "the database cannot do this", 0},
-    {"428C9", 400, Text::of_server, "", 0},
+    {"428C9", 400, Text::fixed, "a column whose value is always generated takes none", 0},
     {"42601", 400, Text::fixed, "a value is not written as its operator wants it", 0},
     {"42704", 400, Text::fixed, "something that the request names does not exist", 0},
     {"42P10", 400, Text::fixed, "on_conflict names no unique key of the table", 0},
