@@ -85,11 +85,8 @@ test('request: the same rows as ever, and a client for each request', async () =
   }
 })
 
-/** So many that all clients can be at one tenant at once: what is beyond a quota is answered 503, which is another test. */
-const roomForAll = ['--pool-size=16', '--workers=32', '--tenant-connections=8']
-
 test('durable: the same rows, and a client for each tenant once', async () => {
-  const created = await createdUnder('durable', ({ url }) => suite(url), roomForAll)
+  const created = await createdUnder('durable', ({ url }) => suite(url))
   expect(created.shift()).toEqual({ message: 'bypass client created', scope: 'durable', tenant: undefined })
   expect(created.map(({ message }) => message)).toEqual(['tenant client created', 'tenant client created'])
   expect(created.map(({ tenant }) => tenant).sort()).toEqual(pair.map(({ tenant }) => String(tenant.id)))

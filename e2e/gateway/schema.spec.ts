@@ -56,7 +56,7 @@ async function untilDescribed(judge: (document: Document) => void, who: RestUser
 const columnsOf = (document: Document, relation: string) => Object.keys(document.components.schemas[relation]?.properties ?? {})
 
 async function expectValid(document: Document): Promise<void> {
-  const { valid, errors } = await new Validator().validate({ ...structuredClone(document) })
+  const { valid, errors } = await new Validator().validate(structuredClone(document) as never)
   expect(valid, JSON.stringify(errors)).toBe(true)
 }
 

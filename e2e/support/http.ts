@@ -80,7 +80,7 @@ export function expectError(answer: Answer, status: number, label = ''): ErrorBo
   expect(answer.status, `${label} ${answer.text}`).toBe(status)
   const error = JSON.parse(answer.text) as ErrorBody
   expect(Object.keys(error), label).toEqual(['code', 'message', 'details', 'hint'])
-  expect(error.code, label).toMatch(/^([0-9A-Z]{5}|TNCY\d{3})$/)
+  expect(error.code, label).toMatch(/^([0-9A-Z]{5}|(TNCY|PGRST)\d{3})$/)
   expect(error.message, label).not.toBe('')
   expect(answer.headers['cache-control'], label).toBe('no-store')
   return error

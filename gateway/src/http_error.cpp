@@ -18,7 +18,7 @@ struct Rule {
     int retry_after;
 };
 
-constexpr std::array<Rule, 25> rules = {{
+constexpr std::array<Rule, 32> rules = {{
     {"28P01", 401, Text::fixed, "wrong user name or password", 0},
     {"28", 401, Text::fixed, "not signed in, or the session has ended", 0},
     {"42501", 403, Text::of_server, "", 0},
@@ -38,10 +38,17 @@ constexpr std::array<Rule, 25> rules = {{
     {"55P03", 503, Text::fixed, "the rows are locked by other work", 1},
     {"54", 400, Text::fixed, "the request is beyond a limit of the database", 0},
     {"P0001", 400, Text::of_server, "", 0},
-    {"25006", 405, Text::fixed, "the database is read-only", 0},
+    {"25006", 405, Text::fixed, "what only reads cannot write, and neither can a standby", 0},
     {"25", 500, Text::fixed, "internal error", 0},
-    {"0A", 501, Text::fixed, "the database cannot do this", 0},
+    {"0A", 400, Text::fixed, "the database cannot do this", 0},
+    {"428C9", 400, Text::fixed, "a column whose value is always generated takes none", 0},
+    {"42601", 400, Text::fixed, "a value is not written as its operator wants it", 0},
+    {"42704", 400, Text::fixed, "something that the request names does not exist", 0},
+    {"42P10", 400, Text::fixed, "on_conflict names no unique key of the table", 0},
+    {"42804", 400, Text::fixed, "the types of the request do not fit those of the table", 0},
+    {"42846", 400, Text::fixed, "the types of the request do not fit those of the table", 0},
     {"42", 500, Text::fixed, "internal error", 0},
+    {"55000", 400, Text::fixed, "this cannot be written", 0},
     {"58", 503, Text::fixed, "the database is not available", 1},
     {"", 500, Text::fixed, "internal error", 0},
 }};

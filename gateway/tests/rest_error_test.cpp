@@ -318,7 +318,7 @@ const Case cases[] = {
     {{"GET", "pg_class", "", "", "", "json", "json"},
      404, "PGRST205", "Could not find the table 'api.pg_class' in the schema cache"},
     {{"GET", "notes;", "", "", "", "json", "json"},
-     404, "PGRST205", "Could not find the table 'api.notes;' in the schema cache"},
+     404, "PGRST205", "Could not find the table in the schema cache"},
     {{"GET", "notes", "select=labels()", "", "", "csv", "json"},
      400, "PGRST100", "no column is selected"},
     {{"GET", "notes", "", "", "handling=strict, foo=bar", "json", "json"},

@@ -61,9 +61,12 @@ TEST_F(Server, RoutesWithoutADatabase) {
 }
 
 TEST_F(Server, NamesTheAllowedMethods) {
-    const auto list = answer("DELETE", "/api/patients");
+    const auto list = answer("OPTIONS", "/api/patients");
     EXPECT_EQ(list.status, 405);
-    EXPECT_EQ(list.get_header_value("Allow"), "GET, HEAD");
+    EXPECT_EQ(list.get_header_value("Allow"), "GET, HEAD, POST, PATCH, DELETE, PUT");
+    const auto row = answer("POST", "/api/patients/1");
+    EXPECT_EQ(row.status, 405);
+    EXPECT_EQ(row.get_header_value("Allow"), "GET, HEAD, PATCH, DELETE, PUT");
     const auto login = answer("GET", "/api/auth/login");
     EXPECT_EQ(login.status, 405);
     EXPECT_EQ(login.get_header_value("Allow"), "POST");

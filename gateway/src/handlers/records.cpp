@@ -124,7 +124,7 @@ void answer_rows(Services &services, const http::Request &request, const db::Cal
     set_context(response, outcome.context);
     set_applied(response, asked.prefer);
     response.status = status_of(outcome, asked);
-    if (!outcome.query.no_result) response.set_header("Content-Range", content_range(outcome));
+    if (!outcome.query.no_result && !asked.id) response.set_header("Content-Range", content_range(outcome));
     if (outcome.query.is_keyset && outcome.key) response.set_header("Next-After", rest::keyset_token(*outcome.key));
     else if (outcome.key) response.set_header("Location", location(request, *outcome.key));
     response.body = std::move(outcome.body);

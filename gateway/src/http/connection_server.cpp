@@ -163,6 +163,8 @@ ConnectionServer::ConnectionServer(const ServerLimits &limits, Answerer answerer
         response.headers.erase("Keep-Alive");
         response.headers.erase("Accept-Ranges"); // cpp-httplib promises ranges on HEAD; none are served
         if (response.status == 204 || response.status == 304) response.headers.erase("Content-Length");
+        // Of an answer that was made without its body, nobody knows how long that would be.
+        if (current_request->method == "HEAD" && response.body.empty()) response.headers.erase("Content-Length");
         if (*current_request->body_parts) {
             response.headers.erase("Content-Length");
             response.set_header("Transfer-Encoding", "chunked");

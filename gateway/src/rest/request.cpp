@@ -15,14 +15,22 @@ namespace gateway::rest {
 
 namespace {
 
+// The path may hold anything; only what could be a name is repeated.
+bool is_plain(std::string_view name) {
+    return name.size() <= 63 && std::all_of(name.begin(), name.end(), [](char c) {
+               return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+           });
+}
+
 const Relation &known_relation(const Schema &schema, std::string_view name) {
     if (const Relation *relation = schema.relation(name)) return *relation;
     std::vector<std::string> names;
     for (const auto &[known, relation] : schema.relations)
         if (relation.selectable.user) names.push_back(known); // a hint shows nobody an administrator's tables
     throw Error(404, "PGRST205",
-                "Could not find the table '" + schema.name + "." + std::string(name) + "' in the schema cache", {},
-                nearest_hint(name, names));
+                is_plain(name) ? "Could not find the table '" + schema.name + "." + std::string(name) + "' in the schema cache"
+                               : "Could not find the table in the schema cache",
+                {}, nearest_hint(name, names));
 }
 
 [[noreturn]] void refuse(std::string message, std::string hint = {}) {
