@@ -29,13 +29,18 @@ std::shared_ptr<const Schema> SchemaCache::current() {
 }
 
 std::shared_ptr<const Schema> SchemaCache::look_again() {
+    const auto before = known();
+    const auto too_soon = [&] { return before && db::Clock::now() - looked_at_ < look_every; };
     {
-        const std::lock_guard lock(mutex_);
-        if (schema_ && db::Clock::now() - looked_at_ < look_every) return schema_;
-        looked_at_ = db::Clock::now(); // before the reading: others do not look at the same time
+        const std::unique_lock nobody_reads(reading_, std::try_to_lock);
+        if (nobody_reads && too_soon()) return before;
     }
     auto connection = pool_.lease();
-    read_again(*connection.operator->());
+    const std::lock_guard one_at_a_time(reading_);
+    // What others read while this one waited counts for it too.
+    if (known() != before || too_soon()) return known();
+    looked_at_ = db::Clock::now();
+    read(*connection.operator->());
     return known();
 }
 

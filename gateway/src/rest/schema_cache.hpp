@@ -20,7 +20,7 @@ public:
     std::shared_ptr<const Schema> current();
 
     // For a request that met a name which the schema does not have, or a statement that no longer fits: reads again, at
-    // most once a second in all. The same pointer as before: there is nothing new.
+    // most once a second in all, or waits for whoever does. The same pointer as before: there is nothing new.
     std::shared_ptr<const Schema> look_again();
 
     void read_again(db::Connection &connection); // throws db::PgFailure; then the old one stays
@@ -35,7 +35,7 @@ private:
     mutable std::mutex mutex_;
     std::shared_ptr<const Schema> schema_;
     std::uint64_t version_ = 0;
-    db::Clock::time_point looked_at_{};
+    db::Clock::time_point looked_at_{}; // while `reading_` is held
 };
 
 } // namespace gateway::rest
