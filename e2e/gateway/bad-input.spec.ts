@@ -202,7 +202,7 @@ for (const [what, change] of Object.entries({
 }
 
 for (const [path, allow, methods] of [
-  ['/api/patients', 'GET, HEAD, POST, PATCH, DELETE, PUT', ['OPTIONS', 'TRACE']],
+  ['/api/patients', 'GET, HEAD, POST, PATCH, DELETE, PUT', ['OPTIONS']],
   [`/api/patients/${own.id}`, 'GET, HEAD, PATCH, DELETE, PUT', ['POST', 'OPTIONS']],
   ['/api/auth/session', 'GET, HEAD', ['POST', 'DELETE']],
   ['/api/auth/login', 'POST', ['GET', 'HEAD', 'PUT', 'DELETE']],

@@ -33,7 +33,13 @@ protected:
                             }};
     gateway::db::RequestScope scope_{pool_};
     gateway::db::TenantClient client_{scope_};
-    gateway::Server server_{"/api", {gateway::Credentials(false), client_, ""}, ""};
+    static gateway::Services services(gateway::db::Pool &pool, gateway::db::TenantClient &client) {
+        gateway::Services made{gateway::Credentials(false), client, ""};
+        made.schema = std::make_shared<gateway::rest::SchemaCache>("api", pool);
+        made.data = std::make_shared<gateway::rest::Executor>(made.schema, client);
+        return made;
+    }
+    gateway::Server server_{"/api", services(pool_, client_), ""};
 };
 
 } // namespace

@@ -30,19 +30,30 @@ std::shared_ptr<const Schema> SchemaCache::current() {
 }
 
 std::shared_ptr<const Schema> SchemaCache::look_again() {
-    if (!known()) return current();
+    const auto before = known();
+    const auto too_soon = [&] { return before && db::Clock::now() - looked_at_ < look_every; };
     {
-        const std::lock_guard lock(mutex_);
-        if (db::Clock::now() - looked_at_ < look_every) return schema_;
-        looked_at_ = db::Clock::now(); // before the reading: others do not look at the same time
+        const std::unique_lock nobody_reads(reading_, std::try_to_lock);
+        if (nobody_reads && too_soon()) return before;
     }
     auto connection = pool_.lease();
-    read_again(*connection.operator->());
+    const std::lock_guard one_at_a_time(reading_);
+    // What others read while this one waited counts for it too.
+    if (known() != before || too_soon()) return known();
+    looked_at_ = db::Clock::now();
+    if (before)
+        try_reading(*connection.operator->());
+    else
+        read(*connection.operator->());
     return known();
 }
 
 bool SchemaCache::read_again(db::Connection &connection) {
     const std::lock_guard one_at_a_time(reading_);
+    return try_reading(connection);
+}
+
+bool SchemaCache::try_reading(db::Connection &connection) {
     try {
         read(connection);
         return true;

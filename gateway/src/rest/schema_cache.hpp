@@ -20,7 +20,8 @@ public:
     std::shared_ptr<const Schema> current();
 
     // For a request that met a name which the schema does not have, or a statement that no longer fits: reads again, at
-    // most once a second in all. The same pointer as before: there is nothing new, or it cannot be read at the moment.
+    // most once a second in all, or waits for whoever does. The same pointer as before: there is nothing new, or it cannot be
+    // read at the moment.
     std::shared_ptr<const Schema> look_again();
 
     // False: a migration holds a lock on one of the views; try again. Throws db::PgFailure. Either way the old one stays.
@@ -29,6 +30,7 @@ public:
 private:
     std::shared_ptr<const Schema> known() const;
     void read(db::Connection &connection); // while `reading_` is held
+    bool try_reading(db::Connection &connection); // false: a migration holds a lock
 
     const std::string name_;
     db::Pool &pool_;
@@ -36,7 +38,7 @@ private:
     mutable std::mutex mutex_;
     std::shared_ptr<const Schema> schema_;
     std::uint64_t version_ = 0;
-    db::Clock::time_point looked_at_{};
+    db::Clock::time_point looked_at_{}; // while `reading_` is held
 };
 
 } // namespace gateway::rest
