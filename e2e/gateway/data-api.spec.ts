@@ -223,6 +223,21 @@ test('a table that was made, changed and dropped: no restart, no wrong answer', 
   await expect(async () => expectError(await ask('GET', 'shorts'), 404)).toPass({ intervals: [50] })
 })
 
+test('what the commit refuses is not told as done', async () => {
+  rest.sql(`create function app.refuse_late() returns trigger language plpgsql as
+      $$ begin if new.name = 'Late' then raise exception 'too late' using errcode = '23514'; end if; return null; end $$;
+    create constraint trigger late after insert on app.employees deferrable initially deferred for each row execute function app.refuse_late()`)
+  try {
+    for (const headers of [{}, { prefer: 'return=representation', accept: 'application/vnd.pgrst.object+json' }] as Record<string, string>[]) {
+      expect(expectError(await ask('POST', 'employees', headers, { body: { name: 'Late' } }), 400).code).toBe('23514')
+      expect((await ask('POST', 'employees', headers, { body: { name: 'In time' } })).status).toBe(201)
+    }
+    expect(rest.sql(`select string_agg(name, ',') from app.employees where name in ('Late', 'In time')`)).toBe('In time,In time')
+  } finally {
+    rest.sql(`drop trigger late on app.employees; drop function app.refuse_late(); delete from app.employees where name = 'In time'`)
+  }
+})
+
 test.describe('hostile requests', () => {
   const sql = ["'", '"', `'; drop table tags; --`, `"; drop table tags; --`, '$1', '$$', `\\`, `') or true --`, ') or 1=1 --', '::text', 'pg_sleep(9)', '*/', '/*', 'é\u2028', "1' union all table credentials --"]
 

@@ -196,12 +196,32 @@ public:
     std::atomic<int> last_refusal{0};
     std::atomic<bool> abandoned{false};
     std::atomic<bool> ended{false};
+    std::atomic<std::size_t> made{0}; // bytes of /parts-endless
 
 private:
     void answer(const Request &request, httplib::Response &response) {
         if (request.path == "/throw") throw std::runtime_error("secret of the handler");
         if (request.path == "/throw-int") throw 42;
         if (request.path == "/wait") gate.pass();
+        if (request.path.starts_with("/parts")) {
+            response.status = 200;
+            // Five pieces, the second of them empty; "/parts-broken" throws in the place of the last.
+            if (request.path == "/parts-endless") {
+                *request.body_parts = [this](std::string &piece) {
+                    piece.assign(1 << 20, 'x');
+                    made += piece.size();
+                    return true;
+                };
+                return;
+            }
+            *request.body_parts = [number = 0, broken = request.path == "/parts-broken"](std::string &piece) mutable {
+                ++number;
+                if (number != 2) piece = std::string(static_cast<std::size_t>(number) * 100'000, static_cast<char>('a' + number));
+                if (number == 5 && broken) throw std::runtime_error("secret of the handler");
+                return number < 5;
+            };
+            return;
+        }
         if (request.path == "/nothing") {
             response.status = 204;
             return;
@@ -373,6 +393,58 @@ TEST(ConnectionServer, CutsOffAReaderThatDoesNotRead) {
     ASSERT_TRUE(silent.send(get("/big")));
     EXPECT_TRUE(eventually([&] { return running.server.buffered_bytes() > 0; }));
     EXPECT_TRUE(eventually([&] { return running.server.open_connections() == 0; }));
+    EXPECT_TRUE(eventually([&] { return running.server.buffered_bytes() == 0; }));
+}
+
+namespace {
+
+std::string without_chunks(std::string_view text) {
+    std::string body;
+    while (!text.empty()) {
+        const std::size_t size = std::stoul(std::string(text.substr(0, text.find("\r\n"))), nullptr, 16);
+        text.remove_prefix(text.find("\r\n") + 2);
+        body += text.substr(0, size);
+        text.remove_prefix(size + 2);
+        if (size == 0) break;
+    }
+    return body;
+}
+
+} // namespace
+
+TEST(ConnectionServer, SendsABodyThatIsMadeMeanwhileInChunks) {
+    Running running;
+    Client client = running.connect();
+    ASSERT_TRUE(client.send(get("/parts") + "GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+    const std::string text = client.rest();
+    EXPECT_NE(text.find("Transfer-Encoding: chunked\r\n"), std::string::npos);
+    EXPECT_EQ(text.substr(0, text.find("\r\n\r\n")).find("Content-Length"), std::string::npos);
+    std::string expected;
+    for (const int number : {1, 3, 4, 5}) expected += std::string(static_cast<std::size_t>(number) * 100'000, static_cast<char>('a' + number));
+    EXPECT_EQ(without_chunks(std::string_view(text).substr(text.find("\r\n\r\n") + 4)), expected);
+    EXPECT_TRUE(text.ends_with("GET /last")) << "the connection goes on behind the last chunk";
+}
+
+TEST(ConnectionServer, ABodyThatBreaksOffHasNoLastChunk) {
+    Running running;
+    Client client = running.connect();
+    ASSERT_TRUE(client.send(get("/parts-broken") + get("/next")));
+    const std::string text = client.rest();
+    EXPECT_NE(text.find("200 OK"), std::string::npos);
+    EXPECT_EQ(text.find("\r\n0\r\n"), std::string::npos);
+    EXPECT_EQ(text.find("secret"), std::string::npos);
+    EXPECT_EQ(text.find("/next"), std::string::npos) << "nothing that could be taken for the rest of the body";
+    EXPECT_EQ(running.connect().ask(get("/x")).status, 200) << "the worker lives on";
+}
+
+TEST(ConnectionServer, CutsOffAReaderThatTakesNoMoreOfABodyWithoutEnd) {
+    ServerLimits limits = patient();
+    limits.part_time = limits.linger_time = milliseconds(50);
+    Running running(limits);
+    Client silent(running.port, 4096);
+    ASSERT_TRUE(silent.send(get("/parts-endless")));
+    EXPECT_TRUE(eventually([&] { return running.server.open_connections() == 0 && running.made > 0; }));
+    EXPECT_LT(running.made.load(), std::size_t{64 << 20}) << "made only as fast as it is read";
     EXPECT_TRUE(eventually([&] { return running.server.buffered_bytes() == 0; }));
 }
 
