@@ -6,7 +6,7 @@
 
 TEST_LOCK_FD=7
 TEST_LIVE=$VAR/test/live
-SUITE_SECONDS=660
+SUITE_SECONDS=840
 
 # test [SUITE [FILE…]]: all suites, or one; for pgtap and e2e also some of its files.
 cmd_test() {

@@ -53,6 +53,8 @@ test('nor do the pages on which people choose and switch tenants', async ({ page
   const chooser = manyUser('jeremy')
   await page.goto(`${manyUrl()}/signin`)
   await fillIn(page, chooser.userName, chooser.password)
+  // Before that, the first button is still the one of the sign-in.
+  await page.waitForURL('**/tenant')
   await page.getByRole('main').getByRole('button').first().click()
   await expect(patientsTable(page)).toBeVisible()
   await page.locator('.tenant-switch').click()
