@@ -1,6 +1,6 @@
 -- Sessions as people and operators manage them: a new token at each choice, lists, endings, clean-up.
 
-select plan(78);
+select plan(81);
 select tests.open('gateway', 'shop_gateway');
 select tests.open('operator', 'shop_operator');
 select tests.open('root', 'shop_root');
@@ -87,6 +87,9 @@ select is(pg_temp.with_token(token, 'select tenancy.bypassing() and tenancy.tena
 update eve set token = pg_temp.choose('gateway', token, '2');
 select is(pg_temp.with_token(token, 'select concat_ws(''|'', tenancy.bypassing(), tenancy.tenant_id(), current_user, (select count(*) from shop.patient))'),
   'f|2|tenancy_user|5', 'steps into a tenant without being a member of it, and is then held to it') from eve;
+select is(pg_temp.with_token(token, $$select tenancy.whoami() ->> 'tenant_name'$$), 'tenant 2', 'whoami tells what it is called') from eve;
+select is(tests.tell('gateway', format('select tenant_name from tenancy.choose_tenant(%L, null)', tests.token('eve'))), null, 'all tenants have no name');
+select is(tests.tell('gateway', format('select concat_ws(''|'', tenant_id, tenant_name) from tenancy.choose_tenant(%L, ''2'')', tests.token('eve'))), '2|tenant 2', 'and so does choose_tenant');
 select is((select array[code, message] from pg_temp.refused(token, '200')), array['42501', 'no membership names this tenant'], 'a tenant that nobody belongs to cannot be chosen') from eve;
 select is((pg_temp.refused(token, 'garbage')).code, '22P02', 'nor something that is none') from eve;
 update eve set token = pg_temp.choose('gateway', token, null);

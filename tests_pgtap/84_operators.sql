@@ -1,7 +1,7 @@
 -- Operators: a bypass with a reason, acting as a user, a statement for each tenant, tokens for jobs. Who may, what each
 -- shows, what ends it, and the ways out of it that do not work.
 
-select plan(112);
+select plan(116);
 select tests.open('a', 'shop_gateway');
 select tests.open('op', 'shop_operator');
 select tests.open('own', 'shop_owner');
@@ -134,6 +134,14 @@ select matches(pg_temp.act($$null, '1', 'x'$$), '^22004 ', 'no user is refused')
 select matches(pg_temp.act($$'1', null, 'x'$$), '^22004 ', 'no tenant is');
 select matches(pg_temp.act($$'1', '1', null$$), '^22023 ', 'and no reason');
 select matches(pg_temp.act($$repeat('1', 1000000), '1', 'x'$$), '^22023 user is too long', 'a user of a megabyte is not looked up');
+select tests.tell('op', $$select tenancy.suspend('1', 'a test')$$);
+select pg_temp.begin_with($$select tenancy.act_as('1', '1', 'looking')$$);
+select is(tests.tell('op', 'select count(*) from shop.patient'), '5', 'a suspended tenant may be looked into');
+select is(tests.sqlstate_inside('op', $$update shop.patient set note = 'changed'$$), '25006', 'read-only');
+select tests.tell('op', 'rollback');
+select is(pg_temp.act($$'1', '1', 'x', read_only => false$$), '42501 tenant "1" is suspended', 'but nobody writes in it');
+select isnt((select reason from tenancy.audit_log order by id desc limit 1), 'x', 'which is refused before it is on record');
+select tests.tell('op', $$select tenancy.resume('1')$$);
 select pg_temp.begin_with($$select tenancy.act_as('01', ' 1', 'x')$$);
 select is(tests.tell('op', 'select tenancy.user_bigint() || '' '' || tenancy.tenant_bigint()'), '1 1', 'user and tenant are spelled as the directory spells them');
 select tests.tell('op', 'rollback');

@@ -42,7 +42,8 @@ create type tenancy.sign_in as (
   is_admin boolean,
   tenant_id text,
   tenants jsonb,
-  expires_at timestamptz
+  expires_at timestamptz,
+  tenant_name text
 );
 comment on type tenancy.sign_in is
   'a session as its holder sees it; tenants is [{"id", "name"}, …]; the token is there only in the answers of tenancy.login() and tenancy.choose_tenant()';
@@ -53,6 +54,7 @@ comment on column tenancy.sign_in.is_admin is 'whether the user may see all tena
 comment on column tenancy.sign_in.tenant_id is 'chosen tenant as text; NULL: none chosen yet, or an admin who sees all';
 comment on column tenancy.sign_in.tenants is 'the user''s tenants: [{"id", "name"}, …]';
 comment on column tenancy.sign_in.expires_at is 'end of the session, however busy';
+comment on column tenancy.sign_in.tenant_name is 'what the chosen tenant is called';
 revoke usage on type tenancy.sign_in from public;
 
 create function tenancy.login(user_name text, password text, client jsonb default '{}') returns tenancy.sign_in

@@ -18,7 +18,7 @@ as $function$
     -- Somebody else than the user, where an operator acts.
     'actor', coalesce(nullif(current_setting('tenancy.actor', true), ''), s.user_id),
     'read_only', current_setting('transaction_read_only')::boolean,
-    'tenant_name', (select t ->> 'name' from jsonb_array_elements(s.tenants) t where t ->> 'id' = s.tenant_id),
+    'tenant_name', s.tenant_name,
     'bypass', tenancy.bypassing(),
     'session_id', tenancy.session_id(),
     'role', current_user,

@@ -30,6 +30,7 @@ struct Prepared {
     SPIPlanPtr standing;
     SPIPlanPtr all_tenants;
     SPIPlanPtr tenant;
+    SPIPlanPtr tenant_name;
     SPIPlanPtr members;
 };
 
@@ -230,6 +231,12 @@ void prepare_all(Oid accounts, Oid memberships)
     prepare(&prepared.tenant, 1,
             "select m.tenant_id::pg_catalog.text from %s m where m.tenant_id OPERATOR(pg_catalog.=) $1::%s limit 1",
             from_memberships, tenant_type);
+    // What the user's own membership calls it; for an admin without one, any.
+    prepare(&prepared.tenant_name, 2,
+            "select coalesce((select m.tenant_name::pg_catalog.text from %s m where m.user_id OPERATOR(pg_catalog.=) $2::%s "
+            "and m.tenant_id OPERATOR(pg_catalog.=) $1::%s limit 1), (select m.tenant_name::pg_catalog.text from %s m "
+            "where m.tenant_id OPERATOR(pg_catalog.=) $1::%s limit 1))",
+            from_memberships, member_type, tenant_type, from_memberships, tenant_type);
     prepare(&prepared.members, 1,
             "select pg_catalog.array_agg(distinct m.user_id::pg_catalog.text) from %s m "
             "where m.tenant_id OPERATOR(pg_catalog.=) $1::%s",
@@ -500,6 +507,15 @@ char *tenant_with_members(const char *tenant_id)
     char *known = SPI_processed > 0 ? text_cell(1) : nullptr;
     SPI_finish();
     return known;
+}
+
+char *tenant_name(const char *tenant_id, const char *user_id)
+{
+    SPI_connect();
+    ask(&Prepared::tenant_name, tenant_id, user_id);
+    char *name = SPI_processed > 0 ? text_cell(1) : nullptr;
+    SPI_finish();
+    return name;
 }
 
 bool has_setter() { return read_registration(registry_oid()).setter != nullptr; }

@@ -65,6 +65,9 @@ Tenants all_tenants();
 // The tenant as the directory spells it, null when no membership names it.
 char *tenant_with_members(const char *tenant_id);
 
+// What a tenant is called, first of all in the user's own membership. Null when no membership names it.
+char *tenant_name(const char *tenant_id, const char *user_id);
+
 // Whether a function that stores password hashes is registered.
 bool has_setter();
 

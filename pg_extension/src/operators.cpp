@@ -9,6 +9,7 @@
 #include "guard.hpp"
 #include "lent_context.hpp"
 #include "session.hpp"
+#include "suspension.hpp"
 
 extern "C" {
 #include "lib/stringinfo.h"
@@ -311,6 +312,11 @@ TENANCY_FUNCTION(tenancy_act_as)
     const char *reason = operators::reason_argument(fcinfo, 2);
     const bool read_only = PG_ARGISNULL(3) || PG_GETARG_BOOL(3);
     const operators::Member member = operators::require_member(user_id, tenant_id);
+    // Support must be able to look; what stands still for its users stands still for who acts as one of them.
+    if (!read_only && suspension::is_suspended(member.tenant_id))
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("tenant \"%s\" is suspended", member.tenant_id),
+                        errdetail("Acting as one of its users is read-only until it is resumed."),
+                        errhint("Leave read_only => false out, call tenancy.resume(tenant) first, or use tenancy.bypass(reason).")));
     audit::record({.action = "act_as",
                    .acting_as = member.user_id,
                    .tenant_id = member.tenant_id,

@@ -247,7 +247,7 @@ Datum sign_in_record(FunctionCallInfo fcinfo, const char *token, const directory
         elog(ERROR, "return type must be tenancy.sign_in");
     shape = BlessTupleDesc(shape);
 
-    constexpr int columns = 7;
+    constexpr int columns = 8;
     Datum values[columns] = {};
     bool nulls[columns] = {};
     if (token != nullptr)
@@ -262,6 +262,10 @@ Datum sign_in_record(FunctionCallInfo fcinfo, const char *token, const directory
     values[5] = JsonbPGetDatum(memberships.tenants);
     values[6] = TimestampTzGetDatum(expires_at);
     nulls[6] = TIMESTAMP_IS_NOEND(expires_at); // no session
+    const char *name = tenant_id != nullptr ? directory::tenant_name(tenant_id, account.user_id) : nullptr;
+    if (name != nullptr)
+        values[7] = CStringGetTextDatum(name);
+    nulls[7] = name == nullptr;
     return HeapTupleGetDatum(heap_form_tuple(shape, values, nulls));
 }
 

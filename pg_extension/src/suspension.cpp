@@ -8,7 +8,9 @@ namespace {
 
 constexpr AttrNumber column_tenant_id = 1; // as sql/41_suspension.sql has it
 
-bool suspended(const char *tenant_id)
+} // namespace
+
+bool is_suspended(const char *tenant_id)
 {
     Relation relation = table_open(relation_of_ours("suspension"), AccessShareLock);
     ScanKeyData condition;
@@ -23,11 +25,9 @@ bool suspended(const char *tenant_id)
     return found;
 }
 
-} // namespace
-
 void require_not_suspended(const char *tenant_id)
 {
-    if (suspended(tenant_id))
+    if (is_suspended(tenant_id))
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("this tenant is suspended"),
                         errhint("Choose another tenant with tenancy.choose_tenant(token, tenant), or ask the "
                                 "operators of this database.")));

@@ -3,7 +3,10 @@
 
 namespace tenancy::suspension {
 
-// 42501 when the tenant, spelled as the directory spells it, is suspended. The reason is for operators alone.
+// The tenant is spelled as the directory spells it.
+bool is_suspended(const char *tenant_id);
+
+// 42501 when the tenant is suspended. The reason is for operators alone.
 void require_not_suspended(const char *tenant_id);
 
 } // namespace tenancy::suspension

@@ -28,7 +28,7 @@ const Statement acting_role{"acting_role", "select current_user"};
 #define SIGN_IN                                                                                                        \
     "select s.token, "                                                                                                 \
     "json_build_object('userId', s.user_id, 'userName', s.user_name, 'isAdmin', s.is_admin, 'tenantId', s.tenant_id, " \
-    "'tenantName', (select t->>'name' from jsonb_array_elements(s.tenants) t where t->>'id' = s.tenant_id limit 1), "  \
+    "'tenantName', s.tenant_name, "                                                                                    \
     "'tenants', coalesce(s.tenants, '[]'), 'expiresAt', s.expires_at)::text, "                                         \
     "greatest(0, floor(extract(epoch from s.expires_at - now())))::bigint "
 
