@@ -166,6 +166,8 @@ write_server_commands() {
 }
 
 test_environment() {
+    # Tests that make servers of their own ask pg_config where its programs are.
+    export PATH=$PG_BIN:$PATH
     export PGHOST=127.0.0.1 PGPORT=$PG_PORT PGUSER=postgres PGDATABASE=$DEMO_DATABASE
     export PGPASSFILE=$INSTANCE_SECRETS/pgpass
     export TENANCY_URL=http://127.0.0.1:$GATEWAY_PORT TENANCY_MANY_URL=$TEST_MANY_URL
