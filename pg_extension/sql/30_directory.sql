@@ -88,6 +88,7 @@ as $function$
 declare
   foreign_view text;
   signature text;
+  unknown record;
 begin
   if accounts is null or memberships is null then
     raise exception using
@@ -113,6 +114,21 @@ begin
   on conflict (singleton) do update
     set accounts = excluded.accounts, memberships = excluded.memberships, set_password_hash = excluded.set_password_hash;
   perform tenancy.probe_directory();
+
+  -- A column "locked_at" that nobody asks for would let locked accounts in.
+  for unknown in
+    select format('column %I of view %s', a.attname, c.oid::regclass) as column_name, known.columns
+      from (values (accounts, array['user_id', 'user_name', 'password_hash', 'is_admin', 'disabled']),
+                   (memberships, array['user_id', 'tenant_id', 'tenant_name', 'role'])) known (view_id, columns)
+      join pg_class c on c.oid = known.view_id
+      join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attname <> all (known.columns)
+     order by c.oid = memberships, a.attnum
+  loop
+    raise warning using
+      message = format('%s is not asked for', unknown.column_name),
+      detail = format('The directory asks for %s.', array_to_string(unknown.columns, ', ')),
+      hint = 'Give it the name of what it means, for instance "locked_at is not null as disabled", or leave it out.';
+  end loop;
 end
 $function$;
 comment on function tenancy.use_directory(regclass, regclass, regprocedure) is
