@@ -76,7 +76,7 @@ SQL
 
 # ---------------------------------------------------------------- directory
 use="select tenancy.use_directory('planner.accounts', 'planner.memberships', 'planner.set_pw(uuid, text)')"
-like "$(as planner_owner -c "$use")" 'WARNING:  column disabled_at of view planner\.accounts is not asked for' \
+like "$(as planner_owner -c "$use")" 'WARNING:  the directory does not ask for column disabled_at of view planner\.accounts' \
     'a column under a name that nobody asks for draws a warning: locked people could sign in'
 is "$(as planner_owner -c 'drop view planner.accounts' -c "create view planner.accounts as select id as user_id, lower(email) as user_name,
     pw as password_hash, locked_at is not null as disabled, staff as is_admin from planner.people" -c "$use")" '' 'the right names draw none'
