@@ -1,7 +1,7 @@
 -- The server's own errors of row security and rights carry a hint that says where to ask why, as a client sees it: over a
 -- connection, not caught inside the server. Functions it names are tenancy.why() and why_write().
 
-select plan(12);
+select plan(13);
 select tests.open('a', 'shop_gateway');
 
 create function pg_temp.hint_as(user_name text, statement text, out code text, out hint text) language plpgsql as
@@ -29,7 +29,9 @@ select is((pg_temp.hint_as('ann', 'select 1/0')).hint, '', 'other errors get non
 select is((pg_temp.hint_as('ann', $$select * from shop.nowhere$$)).hint, '', 'nor do unknown tables');
 select is((select count(*) from (values ($$insert into shop.patient (tenant_id, name) values (2, 'secret')$$)) v (s),
            lateral pg_temp.hint_as('ann', s) h where h.hint ~ 'secret|patient|2'), 0::bigint, 'no hint holds a value of the statement');
-select is((tests.try('a', 'select * from shop.patient')).hint, '', 'without a context the server''s errors are left as they are');
+select tests.open('fresh', 'shop_gateway');
+select is((tests.try('fresh', 'select * from shop.patient')).hint, '', 'before any context the server''s errors are left as they are');
+select matches((tests.try('a', 'select * from shop.patient')).hint, 'no tenant context.*after BEGIN', 'after one, as in autocommit mode, the hint says that it has ended');
 create table shop.walled (id int);
 alter table shop.walled enable row level security;
 grant insert on shop.walled to shop_gateway;

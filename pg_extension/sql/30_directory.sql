@@ -80,6 +80,33 @@ comment on function tenancy.setter_signature(regclass, regprocedure) is
   'internal: the signature of a setter as tenancy.directory keeps it; refused when it does not fit the directory';
 revoke execute on function tenancy.setter_signature(regclass, regprocedure) from public;
 
+-- A column "locked_at" that the directory does not ask for would let locked accounts in.
+create function tenancy.warn_of_columns(accounts regclass, memberships regclass) returns void
+  language plpgsql stable parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  unknown record;
+begin
+  for unknown in
+    select format('column %I of view %s', a.attname, c.oid::regclass) as name, known.columns
+      from (values (warn_of_columns.accounts, array['user_id', 'user_name', 'password_hash', 'is_admin', 'disabled']),
+                   (warn_of_columns.memberships, array['user_id', 'tenant_id', 'tenant_name', 'role'])) known (view, columns)
+      join pg_class c on c.oid = known.view and c.relkind = 'v'
+      join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attname <> all (known.columns)
+     order by c.oid = warn_of_columns.memberships, a.attnum
+  loop
+    raise warning using
+      message = format('the directory does not ask for %s', unknown.name),
+      detail = format('It asks for %s.', array_to_string(unknown.columns, ', ')),
+      hint = 'Give the column the name of what it means, for instance "locked_at is not null as disabled", or leave it out.';
+  end loop;
+end
+$function$;
+comment on function tenancy.warn_of_columns(regclass, regclass) is
+  'internal: warns of columns that have a meaning to their author and none to the directory';
+revoke execute on function tenancy.warn_of_columns(regclass, regclass) from public;
+
 create function tenancy.use_directory(accounts regclass, memberships regclass, set_password_hash regprocedure default null)
   returns void
   language plpgsql volatile parallel unsafe
@@ -105,6 +132,7 @@ begin
       message = format('must be owner of view %s', foreign_view),
       hint = 'Call tenancy.use_directory() as the owner of both views.';
   end if;
+  perform tenancy.warn_of_columns(accounts, memberships);
   if set_password_hash is not null then
     signature := tenancy.setter_signature(accounts, set_password_hash);
   end if;

@@ -38,6 +38,9 @@ const Identifier *current_actor = nullptr;
 // When the last transaction that declared a cursor WITH HOLD began. Portals cannot be listed from outside.
 TimestampTz held_cursor_since = 0;
 
+// For a hint only: the context never depends on it.
+bool entered_before = false;
+
 // True only inside enter() and lend(). It is a guard, not state: the context never depends on it afterwards.
 bool entering = false;
 
@@ -192,7 +195,8 @@ void refuse_or_null(bool for_tenant)
         return;
     if (attached() && for_tenant)
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("no tenant chosen in this session"),
-                        errhint("Call tenancy.choose_tenant(token, tenant) and attach again.")));
+                        errhint("Call tenancy.choose_tenant(token, tenant) and attach again; with a signed token call "
+                                "tenancy.attach(token, tenant).")));
     if (attached())
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("no user in this context"),
                         errdetail("A job of tenancy.for_each_tenant() has a tenant and no user."),
@@ -276,6 +280,7 @@ bool spells_uuid(const char *text)
 }
 
 bool attached() { return current_user_id != nullptr || current_actor != nullptr; }
+bool was_attached() { return entered_before; }
 bool bypassing() { return bypass_setting; }
 const char *user_id() { return current_user_id != nullptr ? current_user_id->text : nullptr; }
 const char *tenant_id() { return current_tenant_id != nullptr ? current_tenant_id->text : nullptr; }
@@ -318,6 +323,7 @@ void enter(const Identity &identity)
         set_settings(identity);
         set_role(identity.bypass ? "tenancy_admin" : "tenancy_user");
     });
+    entered_before = true;
 }
 
 void lend(const Identity &identity)

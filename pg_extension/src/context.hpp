@@ -29,6 +29,9 @@ bool spells_uuid(const char *text);
 // True while this transaction has a context, a bypass included.
 bool attached();
 
+// Whether some transaction of this backend has had one. For hints, never for a decision.
+bool was_attached();
+
 // Null where not set.
 const char *user_id();
 const char *tenant_id();

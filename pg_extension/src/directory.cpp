@@ -101,8 +101,8 @@ Oid column_type(Oid view, const char *column, bool optional)
         ereport(ERROR,
                 (errcode(ERRCODE_UNDEFINED_COLUMN),
                  errmsg("directory view \"%s\" has no column \"%s\"", get_rel_name(view), column),
-                 errhint("Accounts need user_id, user_name, password_hash, is_admin; memberships need user_id, "
-                         "tenant_id, tenant_name.")));
+                 errhint("Accounts need user_id, user_name, password_hash, is_admin, and may have disabled; memberships need "
+                         "user_id, tenant_id, tenant_name, and may have role.")));
     }
     return get_atttype(view, number);
 }
@@ -149,7 +149,7 @@ Oid require_view(Oid view, const char *what)
     const Oid owner = form->relowner;
     if (form->relkind != RELKIND_VIEW)
         ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not a view", NameStr(form->relname)),
-                        errhint("Give tenancy.use_directory() two views with the fixed column names.")));
+                        errhint("Make a view with the columns that the directory asks for, and give that.")));
     ReleaseSysCache(tuple);
     return owner;
 }
@@ -407,12 +407,34 @@ Oid type_of(Oid Prepared::*view, const char *column)
     return column_type(prepared.*view, column, false);
 }
 
+void hint_at_identifiers(void *) { errhint("Give an identifier as the directory's views show it, not a name."); }
+
+// A text that is no identifier of the view's type is bad input. It is refused here, with the type's own error, because
+// the error of a question would show its SQL text.
+void require_identifier(Oid type, const char *text)
+{
+    if (text == nullptr || type == TEXTOID || type == VARCHAROID)
+        return;
+    Oid input;
+    Oid parameter;
+    getTypeInputInfo(type == INT4OID ? INT8OID : type, &input, &parameter);
+    ErrorContextCallback hint{error_context_stack, hint_at_identifiers, nullptr};
+    error_context_stack = &hint;
+    (void) OidInputFunctionCall(input, const_cast<char *>(text), parameter, -1);
+    error_context_stack = hint.previous;
+}
+
 } // namespace
 
 void init() { CacheRegisterRelcacheCallback(forget, PointerGetDatum(nullptr)); }
 
 Account account_by_name(const char *user_name) { return ask_account(&Prepared::by_name, user_name); }
-Account account_by_id(const char *user_id) { return ask_account(&Prepared::by_id, user_id); }
+
+Account account_by_id(const char *user_id)
+{
+    require_identifier(user_id_type(), user_id);
+    return ask_account(&Prepared::by_id, user_id);
+}
 
 const text *name_key(const text *user_name)
 {
@@ -463,6 +485,7 @@ Oid tenant_id_type() { return type_of(&Prepared::memberships, "tenant_id"); }
 Standing standing_of(const char *user_id, const char *tenant_id_or_null)
 {
     Standing result{};
+    require_identifier(tenant_id_type(), tenant_id_or_null);
     SPI_connect();
     ask(&Prepared::standing, user_id, tenant_id_or_null);
     if (SPI_processed > 0) {
@@ -502,6 +525,7 @@ Tenants all_tenants()
 
 char *tenant_with_members(const char *tenant_id)
 {
+    require_identifier(tenant_id_type(), tenant_id);
     SPI_connect();
     ask(&Prepared::tenant, tenant_id, nullptr);
     char *known = SPI_processed > 0 ? text_cell(1) : nullptr;
@@ -613,8 +637,10 @@ TENANCY_FUNCTION(tenancy_members_of)
     if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
     bool is_null;
+    const char *tenant = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    directory::require_identifier(directory::tenant_id_type(), tenant);
     SPI_connect();
-    directory::ask(&directory::Prepared::members, text_to_cstring(PG_GETARG_TEXT_PP(0)), nullptr);
+    directory::ask(&directory::Prepared::members, tenant, nullptr);
     Datum members = directory::cell(1, &is_null);
     if (!is_null)
         members = SPI_datumTransfer(members, false, -1);

@@ -10,8 +10,19 @@ namespace {
 // By the untranslated text: the SQLSTATE of both is that of many others.
 bool begins(const char *text, const char *beginning) { return strncmp(text, beginning, strlen(beginning)) == 0; }
 
+// A client in autocommit mode: its attach ended with its own statement.
+const char *hint_without_context(const char *message)
+{
+    if (begins(message, "permission denied for schema ") || begins(message, "permission denied for table ") ||
+        begins(message, "permission denied for view "))
+        return "This transaction has no tenant context. Call tenancy.attach(token) in the same transaction, after BEGIN.";
+    return nullptr;
+}
+
 const char *hint_for(const char *message)
 {
+    if (!context::attached())
+        return context::was_attached() ? hint_without_context(message) : nullptr;
     if (begins(message, "new row violates row-level security policy"))
         return "tenancy.why_write(table, new_row) tells what refuses it.";
     if (begins(message, "permission denied for table "))
@@ -24,7 +35,7 @@ const char *hint_for(const char *message)
 void complete(ErrorData *error)
 {
     if (error->elevel != ERROR || error->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE || error->hint != nullptr ||
-        error->message_id == nullptr || !context::attached())
+        error->message_id == nullptr)
         return;
     const char *hint = hint_for(error->message_id);
     if (hint == nullptr)
