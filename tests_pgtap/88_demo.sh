@@ -37,6 +37,11 @@ for folder in "$(dirname "${BASH_SOURCE[0]}")"/../sql/*/; do
     is "$(quiet_psql -c "select line from tenancy.isolation_tests() line where line ~ '^not ok'")" '' "$name: the isolation tests pass"
     is "$(quiet_psql -c "select count(*) > 20 from tenancy.isolation_tests() line where line ~ '^ok'")" t "$name: and are many"
 
+    user=$(quiet_psql -c "select user_name from app.users where user_name in ('joe', 't3 user2')")
+    quiet_psql -o /dev/null -c "select tenancy.login('$user', 'user')"
+    like "$(quiet_psql -c "select password_hash from app.credentials join app.users on id = user_id where user_name = '$user'")" '^.y.j9T.' \
+        "$name: a bcrypt hash becomes yescrypt at the first sign-in"
+
     # The check can fail: one thing taken away, and it speaks.
     quiet_psql -c 'alter table app.patients no force row level security' >/dev/null
     is "$(quiet_psql -c 'select rule from tenancy.check()')" rls_not_forced "$name: with FORCE gone it prints one finding"
