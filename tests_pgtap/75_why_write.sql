@@ -1,6 +1,6 @@
 -- tenancy.why_write(): its answer is compared with what the statement really does, case by case.
 
-select plan(96);
+select plan(97);
 select tests.open('a', 'shop_gateway');
 select tests.open('own', 'shop_owner');
 
@@ -127,7 +127,8 @@ select matches(tests.hint_as('ann', $$insert into shop.bill (id, tenant_id) valu
 select matches(tests.hint_as('ann', $$insert into shop.draft (id, owner_id) values (10, 99)$$), 'tenancy\.why_write', 'whichever policy it is');
 select matches(tests.hint_as('ann', $$select * from shop.account$$), 'tenancy\.why', 'an error of a missing right, too');
 select is(tests.hint_as('ann', $$do $d$begin perform 1 from shop.account; exception when others then null; end$d$; $$) ~ 'why', false, 'others have their own hint');
-select is((tests.try('a', 'select * from shop.account')).hint, '', 'and outside a context the server''s errors are as they were');
+select is((tests.try('a', 'select * from shop.account')).hint ~ 'no tenant context', true, 'and outside a context the hint is that there is none');
+select is((tests.try('a', 'select 1/0')).hint, '', 'while the server''s other errors are as they were');
 drop function tests.hint_as(text, text);
 
 -- Who is not held, and who has no context.
