@@ -54,7 +54,7 @@ async function choose(token: string): Promise<string> {
 test('the replica answers who needs nothing newer; whoever writes sees at least that from then on', async () => {
   const [reader, writer] = [await known(user), await known(user)]
   const admin = await known(userNamed('t6 admin'))
-  replica.sql('select pg_wal_replay_pause()')
+  await replica.hold()
   addPatient('first')
   expect(await added(reader), 'from the replica').toEqual([])
   expect(await added(admin), 'an admin too').toEqual([])
@@ -67,7 +67,7 @@ test('the replica answers who needs nothing newer; whoever writes sees at least 
   replica.sql('select pg_wal_replay_resume()')
   await replica.caughtUp()
   expect(await added(reader)).toEqual(['first'])
-  replica.sql('select pg_wal_replay_pause()')
+  await replica.hold()
   addPatient('second')
   expect(await added(after), 'the replica has its write now').toEqual(['first'])
   replica.sql('select pg_wal_replay_resume()')
@@ -75,7 +75,7 @@ test('the replica answers who needs nothing newer; whoever writes sees at least 
 
 test('whoever has signed out is out, also where the replica does not know yet', async () => {
   const token = await known(user)
-  replica.sql('select pg_wal_replay_pause()')
+  await replica.hold()
   expect((await call('POST', '/api/auth/logout', { token, url: gateway.url })).status).toBe(204)
   for (let round = 0; round < 5; round++) {
     expectError(await call('GET', '/api/patients', { token, url: gateway.url }), 401)

@@ -56,8 +56,15 @@ export class Replica {
 
   /** Until it has replayed all that the primary has written so far. */
   async caughtUp(): Promise<void> {
-    const position = sql('select pg_current_wal_lsn()')
+    // Where the gateway looks, too: what is inserted, not what is written so far, for commits need not wait here.
+    const position = sql('select pg_current_wal_insert_lsn()')
     await expect(() => expect(this.sql(`select pg_last_wal_replay_lsn() >= '${position}'`)).toBe('t')).toPass({ intervals: [20] })
+  }
+
+  /** Replay is held from here on; the server does so in its own time. */
+  async hold(): Promise<void> {
+    this.sql('select pg_wal_replay_pause()')
+    await expect(() => expect(this.sql('select pg_get_wal_replay_pause_state()')).toBe('paused')).toPass({ intervals: [20] })
   }
 
   async kill(): Promise<void> {
