@@ -1,7 +1,7 @@
 -- Signed tokens of trusted issuers: who may trust whom, which tokens open what, and what forgers get. The tokens here
 -- are made with a shared secret in SQL; 81_token_algorithms.sh makes those of the other algorithms with openssl.
 
-select plan(147);
+select plan(148);
 select tests.open('gateway', 'shop_gateway');
 select tests.open('owner', 'shop_owner');
 select tests.open('operator', 'shop_operator');
@@ -306,6 +306,7 @@ select is(pg_temp.open_to('no iat'), 'ann, cyd in 3, eve, eve in 2', 'also those
 select is(pg_temp.open_to('after'), 'ann, bob, cyd in 3, eve, eve in 2', 'but not those that were issued later');
 select is((select concat_ws('|', t.code, t.message, t.detail) from tests.try('gateway', format('select tenancy.attach(%L)', pg_temp.issued('bob', 5))) t), '28000|token is not valid|',
   'which looks like any other token that is not valid');
+select is(pg_temp.attach(pg_temp.issued('bob', 5), '3'), '28000', 'whatever tenant it is asked for');
 select tests.tell('operator', format('select tenancy.revoke_all(''2'', %L)', pg_temp.id('eve')));
 select is(pg_temp.open_to(), 'ann, cyd in 3, eve', 'a user''s tokens in one tenant');
 select tests.tell('operator', 'select tenancy.revoke_all(tenant => ''1'')');

@@ -1,7 +1,7 @@
 -- Freshness: what is taken away is gone with the next transaction, on every connection and for old snapshots too. And the
 -- window that tenancy.membership_cache buys.
 
-select plan(83);
+select plan(85);
 select tests.open('root', 'shop_root');
 select tests.open('operator', 'shop_operator');
 select tests.open('a', 'shop_gateway');
@@ -136,6 +136,31 @@ grant tenancy_operator to shop_gateway;
 select is(tests.sqlstate_as('a', 'ian', 'select tenancy.suspend(''4'', ''x'')'), '42501', 'injected SQL does not, even where the gateway''s login were an operator');
 revoke tenancy_operator from shop_gateway;
 revoke execute on function tenancy.suspend(text, text) from tenancy_user;
+
+-- ---------------------------------------------------------------- another directory
+-- A superuser's transaction that has looked at the sessions holds the lock that would tell it of the change.
+create view shop.nobody as select * from shop.memberships where false;
+alter view shop.nobody owner to shop_owner;
+create temporary table looked as select tests.token('ian') as token;
+create function pg_temp.attach_after_looking(change text) returns text language plpgsql as
+$$
+declare
+  outcome text;
+begin
+  perform tests.tell('root', 'begin');
+  perform tests.tell('root', 'select count(*) from tenancy.session');
+  perform tests.tell('another root', change);
+  outcome := tests.sqlstate_of('root', format('select tenancy.attach(%L)', token)) from looked;
+  perform tests.tell('root', 'rollback');
+  return outcome;
+end
+$$;
+select tests.open('another root', 'shop_root');
+select is(pg_temp.attach_after_looking('select 1'), '00000', 'who has looked at the sessions attaches');
+select is(pg_temp.attach_after_looking($$select tenancy.use_directory('shop.accounts', 'shop.nobody')$$), '28000', 'and is held to a directory that was registered since');
+select tests.tell('another root', $$select tenancy.use_directory('shop.accounts', 'shop.memberships')$$);
+select tests.close('another root');
+drop view shop.nobody;
 
 -- ---------------------------------------------------------------- the cache
 select is(tests.sqlstate_of('a', 'set tenancy.membership_cache = ''1min'''), '42501', 'the gateway''s login buys no window for itself');

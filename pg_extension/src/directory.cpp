@@ -294,6 +294,8 @@ using Plan = SPIPlanPtr Prepared::*;
 // Runs a prepared question and leaves the answer in SPI_tuptable; the caller is connected to SPI.
 void ask(Plan plan, const char *first, const char *second)
 {
+    // A transaction that holds the locks on our tables already has not been told what others registered meanwhile.
+    AcceptInvalidationMessages();
     if (!prepared.complete || prepared.outdated)
         load();
 

@@ -277,6 +277,10 @@ bool attach(const text *token, const text *tenant_or_null)
     directory::Standing standing = directory::standing_of(user, spelled ? asked : nullptr);
     if (!standing.active)
         refuse("its user is disabled or not in the directory", false);
+    // Before anything is said about tenants: a token that was taken back learns nothing.
+    const double *issued = claims.has_issued ? &claims.issued : nullptr;
+    if (token_cutoff::covers(user, nullptr, issued))
+        refuse("operators have taken it back", false);
     const char *tenant = standing.tenant_id;
     if (tenant == nullptr && spelled && standing.is_admin)
         tenant = directory::tenant_with_members(asked);
@@ -291,7 +295,7 @@ bool attach(const text *token, const text *tenant_or_null)
         standing = directory::standing_of(user, tenant);
         tenant = standing.tenant_id;
     }
-    if (token_cutoff::covers(user, tenant, claims.has_issued ? &claims.issued : nullptr))
+    if (tenant != nullptr && token_cutoff::covers(user, tenant, issued))
         refuse("operators have taken it back", false);
     if (tenant != nullptr)
         suspension::require_not_suspended(tenant);

@@ -21,17 +21,14 @@ bool is_before(const double *issued, TimestampTz until)
 bool covers(const char *user_id, const char *tenant_id, const double *issued)
 {
     const char *users[] = {"", user_id};
-    const char *tenants[] = {"", tenant_id};
     bool found = false;
     Relation relation = table_open(relation_of_ours("token_cutoff"), AccessShareLock);
     Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
     for (const char *user : users)
-        for (const char *tenant : tenants) {
-            if (found || tenant == nullptr)
-                continue;
+        if (!found) {
             ScanKeyData key[2];
             ScanKeyInit(&key[0], column_user_id, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(user));
-            ScanKeyInit(&key[1], column_tenant_id, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(tenant));
+            ScanKeyInit(&key[1], column_tenant_id, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(tenant_id != nullptr ? tenant_id : ""));
             SysScanDesc scan =
                 systable_beginscan(relation, relation_of_ours("token_cutoff_pkey"), true, snapshot, 2, key);
             if (HeapTuple row = systable_getnext(scan); HeapTupleIsValid(row)) {

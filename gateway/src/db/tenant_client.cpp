@@ -17,10 +17,10 @@ const Statement attach_to_read{"attach_to_read", "select tenancy.attach($1), ten
 const Statement attach_as{"attach_as", "select tenancy.attach($1, $2)"};
 const Statement attach_to_tenant_as{"attach_to_tenant_as",
                                     "select tenancy.attach($1, $2), tenancy.user_id(), tenancy.tenant_id()"};
-const Statement log_out{"logout", "select tenancy.logout($1)"};
 const Statement attach_to_read_as{"attach_to_read_as",
                                   "select tenancy.attach($1, $2), tenancy.user_id(), tenancy.tenant_id(), "
                                   "pg_catalog.set_config('transaction_read_only', 'on', true)"};
+const Statement log_out{"logout", "select tenancy.logout($1)"};
 const Statement alive{"alive", "select 1"};
 const Statement acting_role{"acting_role", "select current_user"};
 
@@ -88,7 +88,8 @@ std::string TenantClient::session(const Caller &caller) {
 rest::Role TenantClient::role(const Caller &caller) {
     const std::array<Call, 2> calls{attaching(attach, attach_as, caller), Call{&acting_role, {}}};
     const auto client = scope_.client(caller.key());
-    return ask_for_reading(client ? *client : scope_.bypass(), caller.token, calls).back().text(0, 0) == "tenancy_admin" ? rest::Role::admin : rest::Role::user;
+    const auto results = ask_for_reading(client ? *client : scope_.bypass(), caller.token, calls);
+    return results.back().text(0, 0) == "tenancy_admin" ? rest::Role::admin : rest::Role::user;
 }
 
 Context TenantClient::context_of(const Caller &caller, const Result &attached) {

@@ -15,25 +15,6 @@ int hex_digit(char c) {
     return -1;
 }
 
-std::optional<std::string> decoded(std::string_view text) {
-    std::string out;
-    out.reserve(text.size());
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '%') {
-            out.push_back(text[i]);
-            continue;
-        }
-        if (i + 2 >= text.size()) return std::nullopt;
-        const int high = hex_digit(text[i + 1]);
-        const int low = hex_digit(text[i + 2]);
-        if (high < 0 || low < 0) return std::nullopt;
-        out.push_back(static_cast<char>(high * 16 + low));
-        i += 2;
-    }
-    if (out.find('\0') != std::string::npos || !valid_utf8(out)) return std::nullopt;
-    return out;
-}
-
 } // namespace
 
 const std::string *Request::header(std::string_view name) const {
@@ -89,13 +70,32 @@ bool valid_utf8(std::string_view text) {
     return true;
 }
 
+std::optional<std::string> percent_decoded(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '%') {
+            out.push_back(text[i]);
+            continue;
+        }
+        if (i + 2 >= text.size()) return std::nullopt;
+        const int high = hex_digit(text[i + 1]);
+        const int low = hex_digit(text[i + 2]);
+        if (high < 0 || low < 0) return std::nullopt;
+        out.push_back(static_cast<char>(high * 16 + low));
+        i += 2;
+    }
+    if (out.find('\0') != std::string::npos || !valid_utf8(out)) return std::nullopt;
+    return out;
+}
+
 std::optional<std::vector<std::string>> path_segments(std::string_view path) {
     std::vector<std::string> segments;
     if (path.empty() || path.front() != '/') return std::nullopt;
     path.remove_prefix(1);
     while (true) {
         const auto slash = path.find('/');
-        auto segment = decoded(path.substr(0, slash));
+        auto segment = percent_decoded(path.substr(0, slash));
         if (!segment) return std::nullopt;
         segments.push_back(std::move(*segment));
         if (slash == std::string_view::npos) return segments;

@@ -59,6 +59,8 @@ bool valid_utf8(std::string_view text);          // strict: no overlong form, no
 // Nothing when an escape is broken or a segment holds NUL or invalid UTF-8.
 std::optional<std::vector<std::string>> path_segments(std::string_view path);
 
+// Nothing when an escape is broken, or the result holds NUL or invalid UTF-8.
+std::optional<std::string> percent_decoded(std::string_view text);
 std::string percent_encoded(std::string_view text); // all but letters, digits and -._~
 
 } // namespace gateway::http

@@ -3,38 +3,17 @@
 #include "http/request.hpp"
 #include "rest/error.hpp"
 
+#include <algorithm>
 #include <optional>
 
 namespace gateway::rest {
 
 namespace {
 
-int digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 std::optional<std::string> decoded(std::string_view text) {
-    std::string out;
-    out.reserve(text.size());
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == '+') {
-            out.push_back(' ');
-        } else if (text[i] == '%') {
-            if (i + 2 >= text.size()) return std::nullopt;
-            const int high = digit(text[i + 1]);
-            const int low = digit(text[i + 2]);
-            if (high < 0 || low < 0) return std::nullopt;
-            out.push_back(static_cast<char>(high * 16 + low));
-            i += 2;
-        } else {
-            out.push_back(text[i]);
-        }
-    }
-    if (out.find('\0') != std::string::npos || !http::valid_utf8(out)) return std::nullopt;
-    return out;
+    std::string spaced(text);
+    std::replace(spaced.begin(), spaced.end(), '+', ' ');
+    return http::percent_decoded(spaced);
 }
 
 std::vector<Parameter> pairs(std::string_view text, std::size_t most, std::string_view what) {
