@@ -269,6 +269,8 @@ using namespace tenancy;
 // (owner oid) → number of the run. The run is not the caller's transaction: it goes on when that is rolled back.
 TENANCY_FUNCTION(tenancy_launch_isolation_run)
 {
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
     PreventCommandIfReadOnly("tenancy.start_isolation_run()");
     PreventCommandDuringRecovery("tenancy.start_isolation_run()");
     if (isolation_run::is_at_work())
