@@ -6,6 +6,7 @@
 EXTENSION_DIR=$ROOT/pg_extension
 EXTENSION_STAGE=$VAR/stage
 GATEWAY_BUILD=$ROOT/build/gateway
+GATEWAY_FUZZ_BUILD=$ROOT/build/gateway-fuzz
 PAGE_DIR=$ROOT/frontend
 E2E_DIR=$ROOT/e2e
 BUILD_LOCK_FD=8
@@ -54,15 +55,25 @@ extension_library_digest() { sha256sum <"$("$PG_BIN/pg_config" --pkglibdir)/tena
 
 build_gateway() {
     step "building the gateway"
-    # A working copy that was moved leaves a cache that names the old place; cmake refuses that.
-    if [[ -f $GATEWAY_BUILD/CMakeCache.txt ]] &&
-        ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$ROOT/gateway" "$GATEWAY_BUILD/CMakeCache.txt"; then
-        rm -rf "$GATEWAY_BUILD"
-    fi
+    forget_moved_build "$GATEWAY_BUILD"
     if [[ ! -f $GATEWAY_BUILD/Makefile ]]; then
         logged configure-gateway cmake -S "$ROOT/gateway" -B "$GATEWAY_BUILD"
     fi
     logged build-gateway cmake --build "$GATEWAY_BUILD" -j "$(nproc)"
+}
+
+# Only what the fuzzers need, with the compiler that has libFuzzer.
+build_gateway_fuzz() {
+    forget_moved_build "$GATEWAY_FUZZ_BUILD"
+    CXX=clang++ cmake -S "$ROOT/gateway" -B "$GATEWAY_FUZZ_BUILD" -DGATEWAY_FUZZ=ON &&
+        cmake --build "$GATEWAY_FUZZ_BUILD" --target rest_fuzz request_reader_fuzz -j "$(nproc)"
+}
+
+# A working copy that was moved leaves a cache that names the old place; cmake refuses that.
+forget_moved_build() {
+    if [[ -f $1/CMakeCache.txt ]] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$ROOT/gateway" "$1/CMakeCache.txt"; then
+        rm -rf "$1"
+    fi
 }
 
 build_page() {

@@ -14,10 +14,10 @@ cmd_test() {
     ONLY_FILES=("${@:2}")
     case $ONLY_SUITE in
     pgtap | e2e) ;;
-    '' | extension-core | extension-fuzz | gateway-unit | page-unit)
+    '' | extension-core | extension-fuzz | gateway-fuzz | gateway-unit | page-unit)
         ((${#ONLY_FILES[@]} == 0)) || die "only pgtap and e2e take names of files"
         ;;
-    *) die "there is no suite $ONLY_SUITE: extension-core, extension-fuzz, gateway-unit, page-unit, pgtap, e2e" ;;
+    *) die "there is no suite $ONLY_SUITE: extension-core, extension-fuzz, gateway-fuzz, gateway-unit, page-unit, pgtap, e2e" ;;
     esac
     TEST_COUNTS=
     on_exit say_counts
@@ -62,6 +62,10 @@ build_tests() {
     step "building the extension's tests"
     make -C "$EXTENSION_DIR" "${options[@]}" build/core_test >"$VAR/log/build-core-test.log" 2>&1 || true
     make -C "$EXTENSION_DIR" "${options[@]}" build/jwt_fuzz >"$VAR/log/build-fuzz.log" 2>&1 || true
+    if [[ -z $ONLY_SUITE || $ONLY_SUITE == gateway-fuzz ]]; then
+        step "building the gateway's fuzzers"
+        build_gateway_fuzz >"$VAR/log/build-gateway-fuzz.log" 2>&1 || true
+    fi
     make -C "$EXTENSION_DIR" "${options[@]}" faults >"$VAR/log/build-faults.log" 2>&1 || true
     installed=$("$PG_BIN/pg_config" --pkglibdir)/tenancy_faults.so
     if ! cmp -s "$EXTENSION_DIR/build/tenancy_faults.so" "$installed"; then
@@ -104,14 +108,15 @@ end_test() {
 }
 
 clear_test_folder() {
-    local suite tries
-    if suite=$(live_pid "$INSTANCE_RUN/suite.pid"); then
+    local file suite tries
+    for file in "$INSTANCE_RUN"/*.suite; do
+        suite=$(live_pid "$file") || continue
         kill -TERM "$suite"
         for ((tries = 0; tries < 150; tries++)); do
-            live_pid "$INSTANCE_RUN/suite.pid" >/dev/null || break
+            live_pid "$file" >/dev/null || break
             sleep 0.1
         done
-    fi
+    done
     stop_gateways
     stop_cluster immediate
     if [[ -n ${TEST_RESULTS:-} && -d $TEST_RESULTS && -d $INSTANCE_LOG ]]; then
@@ -190,7 +195,11 @@ run_suites() {
     suite extension-core gtest "$results/extension-core.json" \
         env GTEST_OUTPUT="json:$results/extension-core.json" \
         make -C "$EXTENSION_DIR" core-test PG_CONFIG="$PG_BIN/pg_config"
-    suite extension-fuzz tap "$results/extension-fuzz.log" fuzz_suite
+    # Neither uses more than one processor.
+    start_suite extension-fuzz fuzz_suite
+    start_suite gateway-fuzz gateway_fuzz_suite
+    end_suite extension-fuzz tap "$results/extension-fuzz.log"
+    end_suite gateway-fuzz tap "$results/gateway-fuzz.log"
     suite gateway-unit gtest "$results/gateway-unit.json" \
         env GTEST_OUTPUT="json:$results/gateway-unit.json" "$GATEWAY_BUILD/gateway_tests"
     suite page-unit vitest "$results/page-unit.json" \
@@ -205,6 +214,31 @@ fuzz_suite() {
         echo 'ok 1 - no input broke the parsers of signed tokens'
     else
         echo 'not ok 1 - no input broke the parsers of signed tokens'
+        return 1
+    fi
+}
+
+# The same for the gateway. The requests of the unit tests' tables are the first inputs; what is found, and what was
+# learned, is kept beside the programs.
+gateway_fuzz_suite() {
+    local status=0
+    build_gateway_fuzz || status=1
+    cd "$GATEWAY_FUZZ_BUILD" || return
+    rm -rf rest_seeds
+    mkdir -p rest_seeds rest_corpus request_reader_corpus
+    REST_SEEDS=rest_seeds "$GATEWAY_BUILD/gateway_tests" --gtest_brief=1 --gtest_filter='Rest*' || status=1
+    fuzz_gateway 1 rest 30 'the compiler of data requests' rest_seeds || status=1
+    fuzz_gateway 2 request_reader 15 'the reader of requests' || status=1
+    return "$status"
+}
+
+# fuzz_gateway NUMBER PROGRAM SECONDS WHAT [SEEDS]
+fuzz_gateway() {
+    if "./$2_fuzz" -max_total_time="$3" -max_len=4096 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+        -artifact_prefix="$2_fuzz-" "$2_corpus" "${@:5}"; then
+        echo "ok $1 - no input broke $4"
+    else
+        echo "not ok $1 - no input broke $4"
         return 1
     fi
 }
@@ -237,19 +271,33 @@ e2e_suite() {
 # suite NAME FORMAT COUNTS COMMAND…: runs the command with its output in a log, adds its counts.
 # A suite that cannot start, dies, or runs nothing counts as one failure: silence is not success.
 suite() {
-    local name=$1 format=$2 counts=$3 log=$TEST_RESULTS/$1.log
-    local status=0 passed failed pid seconds=$SECONDS
+    start_suite "$1" "${@:4}"
+    end_suite "$1" "$2" "$3"
+}
+
+declare -A SUITE_PID=() SUITE_BEGAN=()
+
+start_suite() {
+    local name=$1
     [[ -z $ONLY_SUITE || $name == "$ONLY_SUITE" ]] || return 0
-    shift 3
+    shift
     # In the background, so that Ctrl-C reaches this shell at once and it can end the suite:
     # `timeout` gives the suite a process group and hands signals on to all of it.
-    export -f pgtap_suite e2e_suite fuzz_suite
-    export ROOT TEST_RESULTS E2E_DIR EXTENSION_DIR PG_BIN
-    timeout --kill-after=10 "$SUITE_SECONDS" bash -c '"$@"' suite "$@" >"$log" 2>&1 </dev/null 7>&- &
-    pid=$!
-    write_pid_file "$INSTANCE_RUN/suite.pid" "$pid"
-    wait "$pid" || status=$?
-    read -r passed failed < <(node "$ROOT/scripts/count_tests.mjs" "$format" "$counts" 2>>"$log" || echo 0 0)
+    export -f pgtap_suite e2e_suite fuzz_suite gateway_fuzz_suite fuzz_gateway build_gateway_fuzz forget_moved_build
+    export ROOT TEST_RESULTS E2E_DIR EXTENSION_DIR GATEWAY_BUILD GATEWAY_FUZZ_BUILD PG_BIN
+    timeout --kill-after=10 "$SUITE_SECONDS" bash -c '"$@"' suite "$@" >"$TEST_RESULTS/$name.log" 2>&1 </dev/null 7>&- &
+    SUITE_PID[$name]=$!
+    SUITE_BEGAN[$name]=$SECONDS
+    write_pid_file "$INSTANCE_RUN/$name.suite" "${SUITE_PID[$name]}"
+}
+
+# end_suite NAME FORMAT COUNTS
+end_suite() {
+    local name=$1 log=$TEST_RESULTS/$1.log
+    local status=0 passed failed
+    [[ ${SUITE_PID[$name]:-} ]] || return 0
+    wait "${SUITE_PID[$name]}" || status=$?
+    read -r passed failed < <(node "$ROOT/scripts/count_tests.mjs" "$2" "$3" 2>>"$log" || echo 0 0)
     if ((status == 124)); then
         printf 'ended after %s seconds\n' "$SUITE_SECONDS" >>"$log"
     fi
@@ -260,7 +308,7 @@ suite() {
     if ((failed)); then
         tail -n 80 "$log"
     fi
-    printf '%-15s %4d passed %4d failed  (%d s)\n' "$name" "$passed" "$failed" $((SECONDS - seconds))
+    printf '%-15s %4d passed %4d failed  (%d s)\n' "$name" "$passed" "$failed" $((SECONDS - SUITE_BEGAN[$name]))
     PASSED=$((PASSED + passed))
     FAILED=$((FAILED + failed))
 }

@@ -21,18 +21,21 @@ interface Schema {
 }
 interface Parameter {
   name?: string
+  in?: string
   $ref?: string
 }
 interface Operation {
   description?: string
   parameters?: Parameter[]
+  requestBody?: { content: Record<string, { schema: Schema }> }
+  responses: Record<string, { content?: Record<string, unknown> }>
 }
 interface Document {
   openapi: string
   info: { description?: string }
   tags: { name: string; description?: string }[]
   paths: Record<string, Record<string, Operation>>
-  components: { schemas: Record<string, Schema>; securitySchemes: Record<string, Record<string, string>> }
+  components: { schemas: Record<string, Schema>; parameters: Record<string, Parameter>; securitySchemes: Record<string, Record<string, string>> }
 }
 
 let rest: RestGateway
@@ -85,7 +88,9 @@ test('the description is valid OpenAPI 3.1, for users and admins', async () => {
 test('it says what the caller may use, and to nobody else', async () => {
   const users = await describedTo('ann')
   const admins = await describedTo('olga')
-  expect(Object.keys(users.paths['/books']!).sort()).toEqual(['delete', 'get', 'patch', 'post'])
+  expect(Object.keys(users.paths['/books']!).sort(), 'nobody chooses its key').toEqual(['delete', 'get', 'patch', 'post'])
+  expect(Object.keys(users.paths['/settings']!).sort()).toEqual(['delete', 'get', 'patch', 'post', 'put'])
+  expect([users.paths['/stats'], admins.paths['/stats']], 'for admins').toEqual([undefined, expect.anything()])
   expect(Object.keys(users.paths['/countries']!), 'reference tables are for reading').toEqual(['get'])
   expect(Object.keys(users.paths['/book_counts']!), 'sums cannot be written').toEqual(['get'])
   for (const path of ['/sessions_of_all', '/rpc/office_only']) {
@@ -96,6 +101,97 @@ test('it says what the caller may use, and to nobody else', async () => {
   expect(Object.keys(users.paths).filter((path) => path.startsWith('/auth/'))).toHaveLength(4)
   expectError(await call('GET', '/api/', { url: rest.url }), 401, 'signed out')
   expectError(await call('GET', '/api/', { url: rest.url, token: 'x' }), 401, 'no session')
+})
+
+/** One request for each thing that the description lists: rows are changed in transactions that are rolled back. */
+interface Listed {
+  path: string
+  method: string
+  parameters: { name: string; in: string }[]
+  forms: string[]
+}
+
+function listed(document: Document): Listed[] {
+  const shared = document.components.parameters
+  const resolved = (parameter: Parameter) => (parameter.$ref ? shared[parameter.$ref.split('/').at(-1)!]! : parameter) as { name: string; in: string }
+  return Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.entries(item)
+      .filter(([method]) => method !== 'parameters')
+      .map(([method, operation]) => ({
+        path,
+        method: method.toUpperCase(),
+        parameters: (operation.parameters ?? []).map(resolved),
+        forms: Object.keys(operation.responses['200']?.content ?? {}),
+      })),
+  )
+}
+
+/** What the dialect knows, with a value that fits any table whose first column is `column`. */
+const words = (column: string): Record<string, string> => ({
+  select: column, order: column, limit: '1', offset: '0', after: '', columns: column, on_conflict: column,
+  and: `(${column}.not.is.null)`, or: `(${column}.not.is.null)`, 'not.and': `(${column}.is.null)`, 'not.or': `(${column}.is.null)`,
+})
+
+test('what it lists is answered, and what it does not list is refused', async () => {
+  const document = await describedTo('ann')
+  const columnOf = (path: string): string => {
+    const relation = path.split('/')[1]!
+    return columnsOf(document, relation)[0] ?? 'title'
+  }
+  const rpc: Record<string, string> = { a: '1', b: '2', book: '1', words: 'man', numbers: '1', new_title: 'x', message: 'x' }
+  /** A request of that kind, which is right but for `more`. */
+  async function asked({ path, method }: Listed, more: Record<string, string> = {}, headers: Record<string, string> = {}): Promise<Answer> {
+    const column = columnOf(path)
+    const query = new URLSearchParams(more)
+    const isRow = path.endsWith('/{id}')
+    const isCall = path.startsWith('/rpc/')
+    const changes = method === 'PATCH' || method === 'DELETE'
+    if (changes && !isRow && !Object.keys(more).includes(column)) query.append(column, 'not.is.null')
+    if (method === 'PUT' && !isRow) for (const { name } of keys(path)) query.set(name, 'eq.1')
+    const named = isCall ? Object.keys(document.paths[path]!.post!.requestBody!.content['application/json']!.schema.properties ?? {}) : []
+    if (method === 'GET') for (const name of named) if (!query.has(name)) query.set(name, rpc[name]!)
+    const body = method === 'GET' || method === 'DELETE' ? undefined : Object.fromEntries(named.map((name) => [name, name === 'numbers' ? [1] : rpc[name]]))
+    const prefer = method === 'GET' ? 'count=exact' : 'tx=rollback, return=representation'
+    return call(method, `/api${path.replace('{id}', '1')}?${query.toString()}`, { token: tokens.ann, url: rest.url, body, headers: { prefer, ...headers } })
+  }
+  const keys = (path: string) => listed(document).find((each) => each.path === path && each.method === 'PUT')!.parameters.filter((each) => each.in === 'query' && !(each.name in words('')))
+  const wrong: string[] = []
+  /** A row may not be there, or break a rule of Postgres; that the gateway does not know what is asked is another matter. */
+  function judge(answer: Answer, label: string): void {
+    const code = answer.status < 400 ? '' : (JSON.parse(answer.text) as { code: string }).code
+    if (answer.status >= 500 || /^(PGRST(?!11[56])|TNCY(?!404))/.test(code)) wrong.push(`${label} is listed: ${answer.text}`)
+  }
+  const data = listed(document).filter(({ path }) => path !== '/' && !path.startsWith('/auth/'))
+  expect(data.length).toBeGreaterThan(50)
+  const before = rest.sql('select count(*) from app.books')
+  for (const one of data) {
+    const label = `${one.method} ${one.path}`
+    judge(await asked(one), label)
+    const values = words(columnOf(one.path))
+    const names = one.parameters.filter((each) => each.in === 'query').map(({ name }) => name)
+    for (const name of names) {
+      const value = values[name] ?? (one.path.startsWith('/rpc/') && name in rpc ? rpc[name]! : one.method === 'PUT' ? 'eq.1' : 'not.is.null')
+      judge(await asked(one, { [name]: value }), `${label} ${name}`)
+    }
+    for (const form of one.forms) judge(await asked(one, {}, { accept: form }), `${label} as ${form}`)
+    // The other way round, on one table of many columns, on one whose key is chosen, and on functions.
+    if (/^\/(books|settings|rpc\/search_books|rpc\/count_by_status)$/.test(one.path)) {
+      for (const [name, value] of Object.entries(values)) {
+        if (names.includes(name)) continue
+        const answer = await asked(one, { [name]: value })
+        if (!/PGRST10[05]/.test(answer.text)) wrong.push(`${label} ${name} is not listed, and taken: ${answer.text}`)
+      }
+    }
+  }
+  // A method that is not listed is refused, with the names of all those that are.
+  for (const path of ['/settings', '/settings/{id}', '/rpc/search_books', '/', '/auth/login', '/auth/session', '/auth/tenant', '/auth/logout']) {
+    const answer = await call('OPTIONS', `/api${path.replace('{id}', '1')}`, { token: tokens.ann, url: rest.url })
+    const methods = (answer.headers.allow ?? '').split(', ').filter((method) => method !== 'HEAD').sort()
+    const here = listed(document).filter((each) => each.path === (path === '/settings/{id}' ? '/book_covers/{id}' : path))
+    if (here.map(({ method }) => method).sort().join() !== methods.join()) wrong.push(`${path} takes ${methods.join()}`)
+  }
+  expect(wrong).toEqual([])
+  expect(rest.sql('select count(*) from app.books')).toBe(before)
 })
 
 test('comments, types, enumerations, lengths and what is required come from the catalog', async () => {
@@ -210,6 +306,37 @@ test("PostgREST's channel is heard too", async () => {
   rest.sql(`comment on schema api is 'By hand.'; notify pgrst, 'reload schema'`)
   await untilDescribed((now) => expect(now.info.description).toBe('By hand.'))
   rest.sql('alter event trigger tenancy_schema_change enable always')
+})
+
+test('what nobody told of is looked for when a request names it', async () => {
+  rest.sql(`alter event trigger tenancy_schema_change disable; alter event trigger tenancy_schema_drop disable`)
+  try {
+    // A look may have been a moment ago, and the next one comes a second later; the look of each minute is too seldom for this.
+    const soon = { intervals: [100], timeout: 10_000 }
+    const found = async (path: string, text: string) =>
+      expect(async () => expect((await ask('ann', path)).text).toBe(text)).toPass(soon)
+    const view = (columns: string) => rest.sql(`set role rest_owner; create view api.quiet with (security_invoker = true) as select ${columns} from app.tags where id = 1;
+      grant select on api.quiet to tenancy_user`)
+
+    view('id, label')
+    expect((await describedTo('ann')).paths['/quiet'], 'nobody told').toBeUndefined()
+    await found('/api/quiet', '[{"id":1,"label":"classic"}]')
+    expect((await describedTo('ann')).paths['/quiet'], 'for all that comes after').toBeDefined()
+
+    rest.sql('drop view api.quiet')
+    view('id, label as name')
+    await found('/api/quiet?select=name', '[{"name":"classic"}]')
+
+    rest.sql(`set role rest_owner; create function api.quiet_sum(a integer) returns integer language sql immutable as 'select a + 1'`)
+    await found('/api/rpc/quiet_sum?a=1', '2')
+
+    // The statement is known and no longer fits: an answer of the schema, and not a failure.
+    rest.sql('drop view api.quiet')
+    await expect(async () => expect(expectError(await ask('ann', '/api/quiet?select=name'), 404).code).toBe('PGRST205')).toPass(soon)
+  } finally {
+    rest.sql(`drop view if exists api.quiet; drop function if exists api.quiet_sum(integer);
+      alter event trigger tenancy_schema_change enable always; alter event trigger tenancy_schema_drop enable always`)
+  }
 })
 
 test('with --schema-poll changes are seen without a notification', async () => {

@@ -110,6 +110,44 @@ TEST(OpenApi, WritesAreDescribedApart) {
     EXPECT_EQ(schemas.at("t").at("properties").at("sum").at("readOnly"), true);
 }
 
+TEST(OpenApi, PutNeedsAKeyThatCanBeChosen) {
+    Relation t = relation("t");
+    const json put = document(schema({t})).at("paths").at("/t").at("put");
+    EXPECT_EQ(put.at("parameters").at(0).at("name"), "id");
+    EXPECT_EQ(put.at("parameters").at(0).at("required"), true);
+    const json body = document(schema({t})).at("components").at("schemas").at("t.put");
+    EXPECT_EQ(body.at("required"), json{"name"}) << "the address has the key";
+    EXPECT_TRUE(document(schema({t})).at("paths").at("/t/{id}").contains("put"));
+    t.columns[0].identity_always = true;
+    EXPECT_FALSE(document(schema({t})).at("paths").at("/t").contains("put")) << "Postgres chooses it";
+    t.columns[0].identity_always = false;
+    t.updatable = {};
+    EXPECT_FALSE(document(schema({t})).at("paths").at("/t").contains("put"));
+    t.updatable = both;
+    t.primary_key = {"id", "name"};
+    EXPECT_TRUE(document(schema({t})).at("paths").at("/t").contains("put"));
+    EXPECT_FALSE(document(schema({t})).at("paths").at("/t/{id}").contains("put")) << "the address has a part of the key";
+    t.primary_key = {};
+    EXPECT_FALSE(document(schema({t})).at("paths").at("/t").contains("put"));
+}
+
+TEST(OpenApi, KeysetPagesNeedAPrimaryKey) {
+    Relation t = relation("t");
+    const auto described = [&] { return document(schema({t})).at("paths").at("/t").at("get").at("parameters").dump().find("parameters/after") != std::string::npos; };
+    EXPECT_TRUE(described());
+    t.primary_key = {};
+    EXPECT_FALSE(described());
+}
+
+TEST(OpenApi, FormsOfRows) {
+    const json paths = document(schema({relation("t")})).at("paths");
+    const json lines = paths.at("/t").at("get").at("responses").at("200").at("content");
+    for (const char *form : {"application/json", "application/vnd.pgrst.object+json", "text/csv", "application/x-ndjson"})
+        EXPECT_TRUE(lines.contains(form)) << form;
+    EXPECT_FALSE(paths.at("/t").at("post").at("responses").at("201").at("content").contains("application/x-ndjson"));
+    EXPECT_TRUE(paths.at("/t").at("post").at("requestBody").at("content").contains("text/csv"));
+}
+
 TEST(OpenApi, EachRoleSeesItsOwn) {
     Relation t = relation("t");
     t.deletable = admins;
@@ -144,8 +182,8 @@ TEST(OpenApi, AnyNameIsAPathAndAComponent) {
     for (const char *path : {"/a%20b", "/a_b", "/a%2F%7Bb%7D", "/%C3%A4", "/a%20b/{id}"}) EXPECT_TRUE(paths.contains(path)) << path;
     for (const auto &[name, value] : made.at("components").at("schemas").items())
         EXPECT_EQ(name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"), std::string::npos) << name;
-    // error, session, and three for each relation
-    EXPECT_EQ(made.at("components").at("schemas").size(), 2u + 4 * 3);
+    // error, session, and four for each relation
+    EXPECT_EQ(made.at("components").at("schemas").size(), 2u + 4 * 4);
 }
 
 TEST(OpenApi, AColumnNamedLikeAParameterIsNoFilter) {

@@ -3,6 +3,7 @@
 
 #include "rest/compile.hpp"
 #include "rest_sample.hpp"
+#include "rest_seed.hpp"
 
 #include <optional>
 #include <string>
@@ -32,6 +33,12 @@ inline const Schema &schema() {
     return made;
 }
 
+inline Query query_of(std::string_view target, const Request &request, const Limits &limits) {
+    if (target.starts_with("rpc/")) return call_query(schema(), target.substr(4), request, limits);
+    const bool reads = request.method == Method::get || request.method == Method::head;
+    return reads ? read_query(schema(), target, request, limits) : write_query(schema(), target, request, limits);
+}
+
 inline Query query_of(const Asked &asked, const Limits &limits = {}) {
     Request request;
     request.method = asked.method == "GET"     ? Method::get
@@ -50,10 +57,9 @@ inline Query query_of(const Asked &asked, const Limits &limits = {}) {
     request.body_format = asked.body_format == "csv"    ? BodyFormat::csv
                           : asked.body_format == "form" ? BodyFormat::form
                                                         : BodyFormat::json;
+    rest_seed::keep({asked.target, asked.prefer, request});
     request.prefer = parse_preferences({asked.prefer});
-    if (asked.target.starts_with("rpc/")) return call_query(schema(), asked.target.substr(4), request, limits);
-    if (asked.method == "GET" || asked.method == "HEAD") return read_query(schema(), asked.target, request, limits);
-    return write_query(schema(), asked.target, request, limits);
+    return query_of(asked.target, request, limits);
 }
 
 inline Made make(const Asked &asked, const Limits &limits = {}) {

@@ -1,9 +1,8 @@
 // Throws bytes at the readers and the compiler of data requests. Whatever comes in, the SQL holds no name or text of
 // the request but quoted aliases of plain characters; its placeholders are the parameters, each of them; it stays
 // small; and the same shape gives the same SQL.
-#include "rest/compile.hpp"
 #include "rest/error.hpp"
-#include "rest_sample.hpp"
+#include "rest_case.hpp"
 
 #include <cstdint>
 #include <cstdlib>
@@ -207,36 +206,14 @@ void check_sql(const Schema &schema, const std::string &sql, std::size_t paramet
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
-    static const Schema schema = rest_sample::make();
     static const Limits limits;
     static std::map<std::string, std::string> known;
     if (size < 4 || size > 10'000) return 0;
-    static const char *const relations[] = {"notes",       "authors", "labels", "categories",
-                                            "note_labels", "staff",   "events", "note_details"};
-    static const char *const functions[] = {"add",    "notes_of", "make_note", "ping",
-                                            "totals", "sum_all",  "echo",      "pick"};
-    static const BodyFormat bodies[] = {BodyFormat::json, BodyFormat::csv, BodyFormat::form, BodyFormat::none};
-    const std::string_view text(reinterpret_cast<const char *>(data) + 4, size - 4);
-    const auto newline = text.find('\n');
-    const std::string_view rest = newline == std::string_view::npos ? std::string_view() : text.substr(newline + 1);
-    const auto second = rest.find('\n');
-
-    Request request;
-    request.method = static_cast<Method>(data[0] % 6);
-    request.query = text.substr(0, newline);
-    request.format = static_cast<Format>(data[1] % 4);
-    request.body_format = bodies[data[1] / 4 % 4];
-    request.body = second == std::string_view::npos ? std::string_view() : rest.substr(second + 1);
-    if (data[2] & 1) request.id = "7";
-    if (data[2] & 2) request.range = RowRange{data[3], std::nullopt};
+    rest_seed::Sent sent = rest_seed::read({reinterpret_cast<const char *>(data), size});
     try {
-        request.prefer = parse_preferences({rest.substr(0, second)});
-        const bool is_call = data[2] & 4;
-        const bool is_read = request.method == Method::get || request.method == Method::head;
-        const std::size_t target = data[2] / 8 % 8;
-        const Query query = is_call   ? call_query(schema, functions[target], request, limits)
-                            : is_read ? read_query(schema, relations[target], request, limits)
-                                      : write_query(schema, relations[target], request, limits);
+        sent.request.prefer = parse_preferences({sent.prefer});
+        const Schema &schema = rest_case::schema();
+        const Query query = rest_case::query_of(sent.target, sent.request, limits);
         const Statement statement = compile(schema, query, limits);
         require(statement.sql.size() < 400'000);
         check_sql(schema, statement.sql, query.parameters.size());

@@ -44,6 +44,11 @@ Error range_error(std::string details) {
     return Error(416, "PGRST103", "Requested range not satisfiable", std::move(details));
 }
 
+Error aggregate_error() {
+    return Error(400, "PGRST123", "Use of aggregate functions is not allowed", "Aggregates in select are off.",
+                 "Prefer: count=exact counts rows; for sums and groups make a view or a function of the exposed schema.");
+}
+
 Error not_single(long long rows) {
     return Error(406, "PGRST116", "Cannot coerce the result to a single JSON object",
                  "The result contains " + std::to_string(rows) + " rows");

@@ -33,6 +33,7 @@ Error parse_error(std::string_view parameter, std::size_t position, std::string_
 Error bound_error(std::string_view what, std::size_t limit);  // PGRST100, too much of something
 Error body_error(std::string message, std::string hint = {}); // PGRST102
 Error range_error(std::string details);                       // PGRST103, 416
+Error aggregate_error();                                      // PGRST123
 Error not_single(long long rows);                             // PGRST116, 406: an object was asked for
 Error too_many_affected(long long rows, long long limit);     // PGRST124, 400: roll back
 

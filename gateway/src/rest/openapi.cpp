@@ -25,6 +25,30 @@ json ref(const std::string &where, const std::string &name) { return {{"$ref", "
 
 json json_content(json schema) { return {{"application/json", {{"schema", std::move(schema)}}}}; }
 
+// The forms in which rows may be had, by Accept.
+json rows_content(json list, json row) {
+    const json text = {{"schema", {{"type", "string"}}}};
+    json content = json_content(std::move(list));
+    content["application/vnd.pgrst.object+json"] = {{"schema", std::move(row)}};
+    content["text/csv"] = text;
+    return content;
+}
+
+// A read may be a stream too: each row is a line.
+json read_content(json list, json row) {
+    json content = rows_content(std::move(list), std::move(row));
+    content["application/x-ndjson"] = {{"schema", {{"type", "string"}}}};
+    return content;
+}
+
+// A body may come in these forms.
+json body_content(json schema, json row) {
+    json content = json_content(std::move(schema));
+    content["application/x-www-form-urlencoded"] = {{"schema", std::move(row)}};
+    content["text/csv"] = {{"schema", {{"type", "string"}}}};
+    return content;
+}
+
 // What row_to_json() makes of a type, by its name.
 json plain_type(const std::string &name) {
     static const std::map<std::string_view, json> types = {
@@ -157,6 +181,8 @@ private:
         json logout = operation(tag_name, "Sign out", {{"204", {{"description", "Signed out"}}}});
         logout["security"] = json::array();
         paths_["/auth/logout"]["post"] = std::move(logout);
+        if (role_ == Role::admin)
+            paths_["/stats"]["get"] = operation(tag_name, "What the gateway has counted", {{"200", {{"description", "Counters, gauges and histograms"}, {"content", json_content({{"type", "object"}})}}}});
     }
 
     json column_schema(const Relation &relation, const Column &column) const {
@@ -192,6 +218,39 @@ private:
         return schema;
     }
 
+    // By PUT: each column of its key can be chosen.
+    bool replaceable(const Relation &relation) const {
+        return may(relation.insertable) && may(relation.updatable) && !relation.primary_key.empty() &&
+               std::all_of(relation.primary_key.begin(), relation.primary_key.end(), [&](const std::string &key) {
+                   const Column &column = *relation.column(key);
+                   return may(column.insertable) && may(column.updatable) && !column.generated && !column.identity_always;
+               });
+    }
+
+    static void leave_out(json &schema, const char *list, const std::string &name) {
+        if (!schema.contains(list)) return;
+        json &names = schema[list];
+        names.erase(std::remove(names.begin(), names.end(), json(name)), names.end());
+        if (names.empty()) schema.erase(list);
+    }
+
+    static json refs(std::initializer_list<const char *> names) {
+        json all = json::array();
+        for (const char *name : names) all.push_back(ref("parameters", name));
+        return all;
+    }
+
+    // The columns of what a function returns have no rights of their own.
+    json filters_of(const std::vector<Column> &columns, bool of_function = false) const {
+        json filters = json::array();
+        for (const Column &column : columns) {
+            if ((!of_function && !may(column.selectable)) || std::find(reserved.begin(), reserved.end(), column.name) != reserved.end()) continue;
+            filters.push_back({{"name", column.name}, {"in", "query"}, {"description", "A condition, such as `eq.VALUE`, `gt.VALUE` or `not.is.null`."},
+                               {"schema", {{"type", "string"}}}});
+        }
+        return filters;
+    }
+
     void add_relation(const Relation &relation) {
         const std::string name = component_names_.at(relation.name);
         tag(relation.name, relation.comment);
@@ -200,44 +259,58 @@ private:
         describe(row, relation.comment);
         if (read) schemas_[name] = std::move(row);
 
-        const json list = {{"type", "array"}, {"items", read ? ref("schemas", name) : json{{"type", "object"}}}};
-        const json rows = {{"description", "The rows"}, {"content", json_content(list)}};
-        const json changed = {{"200", rows}, {"204", {{"description", "Done; Prefer: return=representation gives the rows"}}}};
-        json filters = json::array();
-        for (const Column &column : relation.columns) {
-            if (!may(column.selectable) || std::find(reserved.begin(), reserved.end(), column.name) != reserved.end()) continue;
-            filters.push_back({{"name", column.name}, {"in", "query"}, {"description", "A condition, such as `eq.VALUE`, `gt.VALUE` or `not.is.null`."},
-                               {"schema", {{"type", "string"}}}});
-        }
+        const json row_ref = read ? ref("schemas", name) : json{{"type", "object"}};
+        const json list = {{"type", "array"}, {"items", row_ref}};
+        const auto page = [&](const char *text) { return json{{"description", text}, {"content", read_content(list, row_ref)}}; };
+        const auto written = [&](const char *text) { return json{{"description", text}, {"content", rows_content(list, row_ref)}}; };
+        const json changed = {{"200", written("The rows, with Prefer: return=representation")}, {"204", {{"description", "Done"}}}};
+        json filters = filters_of(relation.columns);
         const auto with = [&](std::initializer_list<const char *> names) {
             json all = filters;
-            for (const char *parameter : names) all.push_back(ref("parameters", parameter));
+            for (json &each : refs(names)) all.push_back(std::move(each));
             return all;
         };
         json item = json::object();
         if (read) {
-            json get = operation(relation.name, "Read rows", {{"200", rows}, {"206", {{"description", "Part of the rows; Content-Range tells which"}, {"content", json_content(list)}}}});
-            get["parameters"] = with({"select", "and", "or", "order", "limit", "offset", "after", "range", "preferCount"});
+            json get = operation(relation.name, "Read rows", {{"200", page("The rows; Next-After leads to the next page of after=")},
+                                                                {"206", page("Part of the rows; Content-Range tells which")}});
+            get["parameters"] = with({"select", "and", "or", "notAnd", "notOr", "order", "limit", "offset", "range", "preferCount"});
+            if (!relation.primary_key.empty()) get["parameters"].push_back(ref("parameters", "after"));
             item["get"] = std::move(get);
         }
         if (may(relation.insertable)) {
             schemas_[name + ".insert"] = rows_schema(relation, &Column::insertable, true);
             const json one = ref("schemas", name + ".insert");
-            json post = operation(relation.name, "Insert rows", {{"201", {{"description", "Inserted; Prefer: return=representation gives the rows"}, {"content", json_content(list)}}}});
-            post["parameters"] = json::array({ref("parameters", "select"), ref("parameters", "columns"), ref("parameters", "onConflict"), ref("parameters", "preferWrite")});
-            post["requestBody"] = {{"required", true}, {"content", json_content({{"oneOf", {one, {{"type", "array"}, {"items", one}}}}})}};
+            json post = operation(relation.name, "Insert rows", {{"201", written("Inserted; Prefer: return=representation gives the rows")}});
+            post["parameters"] = refs({"select", "order", "columns", "onConflict", "preferWrite"});
+            post["requestBody"] = {{"required", true}, {"content", body_content({{"oneOf", {one, {{"type", "array"}, {"items", one}}}}}, one)}};
             item["post"] = std::move(post);
         }
         if (may(relation.updatable)) {
             schemas_[name + ".update"] = rows_schema(relation, &Column::updatable, false);
             json patch = operation(relation.name, "Change the rows that the conditions choose", changed);
-            patch["parameters"] = with({"select", "and", "or", "preferWrite"});
-            patch["requestBody"] = {{"required", true}, {"content", json_content(ref("schemas", name + ".update"))}};
+            patch["parameters"] = with({"select", "and", "or", "notAnd", "notOr", "order", "columns", "preferWrite"});
+            patch["requestBody"] = {{"required", true}, {"content", body_content(ref("schemas", name + ".update"), ref("schemas", name + ".update"))}};
             item["patch"] = std::move(patch);
+        }
+        if (replaceable(relation)) {
+            json row_to_put = rows_schema(relation, &Column::insertable, true);
+            json keys = json::array();
+            for (const std::string &key : relation.primary_key) {
+                keys.push_back({{"name", key}, {"in", "query"}, {"required", !relation.column(key)->has_default},
+                                {"description", "Of the key: `eq.VALUE`."}, {"schema", {{"type", "string"}}}});
+                leave_out(row_to_put, "required", key); // the address says it
+            }
+            for (const json &each : refs({"select", "order", "columns", "preferWrite"})) keys.push_back(each);
+            schemas_[name + ".put"] = std::move(row_to_put);
+            json put = operation(relation.name, "Insert the row of that key, or replace it", changed);
+            put["parameters"] = std::move(keys);
+            put["requestBody"] = {{"required", true}, {"content", body_content(ref("schemas", name + ".put"), ref("schemas", name + ".put"))}};
+            item["put"] = std::move(put);
         }
         if (may(relation.deletable)) {
             json remove = operation(relation.name, "Delete the rows that the conditions choose", changed);
-            remove["parameters"] = with({"select", "and", "or", "preferWrite"});
+            remove["parameters"] = with({"select", "and", "or", "notAnd", "notOr", "order", "preferWrite"});
             item["delete"] = std::move(remove);
         }
         const std::string path = "/" + http::percent_encoded(relation.name);
@@ -251,14 +324,16 @@ private:
         if (!key || !may(key->selectable)) return;
         const std::string name = component_names_.at(relation.name);
         json row = json::object();
-        for (const char *method : {"get", "patch", "delete"}) {
-            if (!item.contains(method)) continue;
+        const json shown = may(relation.selectable) ? ref("schemas", name) : json{{"type", "object"}};
+        const std::map<std::string, const char *> summaries = {
+            {"get", "Read one row"}, {"patch", "Change one row"}, {"put", "Insert or replace one row"}, {"delete", "Delete one row"}};
+        for (const auto &[method, summary] : summaries) {
+            if (!item.contains(method) || (method == "put" && relation.primary_key.size() != 1)) continue;
             json one = item[method];
-            one["summary"] = method == std::string("get") ? "Read one row" : method == std::string("patch") ? "Change one row" : "Delete one row";
-            one["parameters"] = json::array({ref("parameters", "select")});
+            one["summary"] = summary;
+            one["parameters"] = method == "get" ? refs({"select"}) : method == "delete" ? refs({"select", "preferRow"}) : refs({"select", "columns", "preferRow"});
             one["responses"].erase("206");
-            if (one["responses"].contains("200"))
-                one["responses"]["200"] = {{"description", "The row"}, {"content", json_content(may(relation.selectable) ? ref("schemas", name) : json{{"type", "object"}})}};
+            one["responses"]["200"] = {{"description", "The row"}, {"content", rows_content(shown, shown)}};
             one["responses"]["404"] = ref("responses", "Error");
             row[method] = std::move(one);
         }
@@ -306,10 +381,10 @@ private:
 
     // All functions of one name share a path.
     void add_functions(Functions first, Functions last) {
-        json bodies = json::array(), results = json::array(), parameters = json::array();
+        json bodies = json::array(), results = json::array(), parameters = json::array(), of_rows = json::array();
         std::string comment;
-        std::set<std::string> named;
-        bool any = false, nothing = false, readable = true;
+        std::set<std::string> named, filtered;
+        bool any = false, nothing = false, readable = true, nameable = false, rows = false;
         for (auto each = first; each != last; ++each) {
             const Function &function = each->second;
             if (!may(function.executable)) continue;
@@ -319,6 +394,15 @@ private:
             if (result.is_null()) nothing = true;
             else if (std::find(results.begin(), results.end(), result) == results.end()) results.push_back(std::move(result));
             if (!function.comment.empty()) comment += (comment.empty() ? "" : "\n\n") + function.comment;
+            const bool gives_rows = function.returns != ReturnKind::scalar && function.returns != ReturnKind::nothing;
+            rows = rows || gives_rows;
+            const Relation *relation = function.returns == ReturnKind::relation ? schema_.relation(function.returned_relation) : nullptr;
+            if (gives_rows)
+                for (json &filter : relation ? filters_of(relation->columns) : filters_of(function.columns, true))
+                    if (filtered.insert(filter["name"]).second) of_rows.push_back(std::move(filter));
+            // Without a name an argument cannot be in a query.
+            const bool is_named = std::none_of(function.arguments.begin(), function.arguments.end(), [](const Argument &argument) { return argument.name.empty(); });
+            nameable = nameable || is_named;
             readable = readable && function.volatility != Volatility::volatile_;
             for (const Argument &argument : function.arguments)
                 if (!argument.name.empty() && named.insert(argument.name).second)
@@ -327,7 +411,12 @@ private:
         if (!any) return;
         const auto one_of = [](json all) { return all.size() == 1 ? all[0] : json{{"anyOf", std::move(all)}}; };
         json responses = json::object();
-        if (!results.empty()) responses["200"] = {{"description", "The result"}, {"content", json_content(one_of(std::move(results)))}};
+        if (!results.empty()) {
+            json result = one_of(std::move(results));
+            json content = json_content(result);
+            if (rows) content = read_content(result, {{"type", "object"}});
+            responses["200"] = {{"description", "The result"}, {"content", std::move(content)}};
+        }
         if (nothing) responses["204"] = {{"description", "Done; the function returns nothing"}};
         const std::string name = first->first;
         if (!has_function_tag_) tag("Functions", "");
@@ -335,8 +424,16 @@ private:
         json post = operation("Functions", "Call " + name, responses);
         describe(post, comment);
         json &item = paths_["/rpc/" + http::percent_encoded(name)];
-        if (readable) {
+        if (rows) {
+            for (json &each : refs({"select", "and", "or", "notAnd", "notOr", "order", "limit", "offset", "preferCount"})) of_rows.push_back(std::move(each));
+            post["parameters"] = of_rows;
+        }
+        if (readable && nameable) {
             item["get"] = post;
+            if (rows) of_rows.push_back(ref("parameters", "range"));
+            // By GET an argument's name is the argument.
+            for (json &each : of_rows)
+                if (!each.contains("name") || !named.contains(each["name"])) parameters.push_back(std::move(each));
             if (!parameters.empty()) item["get"]["parameters"] = std::move(parameters);
         }
         post["requestBody"] = {{"content", json_content(one_of(std::move(bodies)))}};
@@ -366,12 +463,15 @@ private:
             {"and", query("and", "Conditions that all hold: `(a.eq.1,b.gt.2)`.")},
             {"or", query("or", "Conditions of which one holds: `(a.eq.1,b.gt.2)`.")},
             {"order", query("order", "Columns to sort by: `name.desc.nullslast,id`.")},
+            {"notAnd", query("not.and", "Conditions that do not all hold: `(a.eq.1,b.gt.2)`.")},
+            {"notOr", query("not.or", "Conditions of which none holds: `(a.eq.1,b.gt.2)`.")},
             {"limit", number("limit", "How many rows at most.")},
             {"offset", number("offset", "How many rows to leave out first.")},
-            {"after", query("after", "The page after the one that gave this token; empty: the first one.")},
+            {"after", query("after", "Keyset pages, each row once: empty for the first page, then what the page before gave as `Next-After`, until there is none.")},
             {"columns", query("columns", "The columns to write, where the body has more.")},
             {"onConflict", query("on_conflict", "The columns of the unique key that tells whether a row is there already.")},
             {"range", header("Range", "The first and the last row, the first of all being 0: `0-9`.")},
+            {"preferRow", header("Prefer", "`return=minimal` or `return=representation`; `tx=rollback`.")},
             {"preferCount", header("Prefer", "`count=exact`, `count=planned` or `count=estimated`.")},
             {"preferWrite", header("Prefer", "`return=minimal`, `return=headers-only` or `return=representation`; `resolution=merge-duplicates` or "
                                              "`resolution=ignore-duplicates`; `missing=default`; `tx=rollback`; `handling=strict, max-affected=N`.")}};

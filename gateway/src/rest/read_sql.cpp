@@ -157,6 +157,8 @@ void ReadSql::add_columns(Outputs &out, const Level &level, const Relation &rela
                 out.columns.push_back({alias + "." + quoted(each.name), each.name});
             continue;
         }
+        // PostgREST's older way to write count().
+        if (column.field.name == "count" && !relation.column("count")) throw aggregate_error();
         const Expression expression = field_sql(column.field, relation, alias, emitter_);
         out.columns.push_back(
             {column.cast.empty() ? expression.sql : "(" + expression.sql + ")::" + column.cast, column.alias});

@@ -257,6 +257,7 @@ Query write_query(const Schema &schema, std::string_view relation_name, const Re
     if (request.id) add_id_filter(query, relation, *request.id, builder);
 
     if (top.after) refuse("after= is for reads");
+    if (top.on_conflict && query.action != Action::insert) refuse("on_conflict= is for POST");
     if (query.root.limit || query.root.offset)
         refuse("limit= and offset= do not bound a write", "Name the rows by filters, or use Prefer: max-affected.");
     for (const Embedding &embedding : query.root.embeddings)

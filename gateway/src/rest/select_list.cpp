@@ -99,14 +99,14 @@ private:
         SelectColumn column;
         column.field.name = std::move(name);
         read_path(scanner_, builder_, column.field, &last_key);
-        if (scanner_.peek() == '.') refuse_aggregate();
+        if (scanner_.peek() == '.') throw aggregate_error();
         if (scanner_.accept("::")) {
             const std::string wanted = scanner_.name("a type name");
             column.cast = cast_type(wanted);
             if (column.cast.empty())
                 throw Error(400, "PGRST100", "an answer cannot be cast to '" + wanted + "'", {},
                             "Cast to text, a number, date, time, boolean, uuid or json type.");
-            if (scanner_.peek() == '.') refuse_aggregate();
+            if (scanner_.peek() == '.') throw aggregate_error();
         }
         // Without a path the name is a column's, and the schema decides about it.
         const bool from_client = !alias.empty() || !column.field.path.empty();
@@ -140,18 +140,13 @@ private:
         if (scanner_.peek() != ')') read(embedding.level, depth + 1);
         scanner_.expect(")", ") or ,");
         if (embedding.target == "count" && embedding.level.columns.empty() && embedding.level.embeddings.empty())
-            refuse_aggregate();
+            throw aggregate_error();
         for (const Embedding &other : level.embeddings)
             if (other.name() == embedding.name())
                 throw Error(400, "PGRST100", "'" + embedding.name() + "' is embedded twice", {},
                             "Give each a name of its own: one:" + embedding.target + "(…),other:" + embedding.target +
                                 "(…).");
         level.embeddings.push_back(std::move(embedding));
-    }
-
-    [[noreturn]] static void refuse_aggregate() {
-        throw Error(400, "PGRST123", "Use of aggregate functions is not allowed", {},
-                    "Make a view or a function of the exposed schema for it.");
     }
 
     Scanner &scanner_;
