@@ -56,6 +56,20 @@ SignIn sign_in_of(const Result &row) {
     return sign_in;
 }
 
+// What is asked here are reads, which may be asked once more: when the connection had died in the pool, and when the
+// server gave the read up because a migration that locks a table before its view would have waited for ever.
+template <typename Ask> auto ask_again_once(const Ask &ask) {
+    try {
+        return ask();
+    } catch (const ConnectFailure &) {
+        throw;
+    } catch (const PgFailure &failure) {
+        const bool unheard = failure.connection_lost && failure.nothing_received;
+        if (!unheard && failure.sqlstate != "40P01") throw;
+    }
+    return ask();
+}
+
 Tenant tenant_of(const Result &row, int column) {
     if (row.is_null(0, column)) return std::nullopt;
     return std::string(row.text(0, column));
@@ -118,9 +132,13 @@ Answer TenantClient::run(const Caller &caller, const Work &work) {
 RowStream TenantClient::stream(const Caller &caller, const Work &work) {
     const std::array<Call, 2> calls{attaching(attach_to_read, attach_to_read_as, caller),
                                     Call{&work.statement, work.parameters}};
-    auto lease = client_for(caller)->lease();
-    Context context = context_of(caller, lease->stream(calls).front());
-    return {std::move(lease), std::move(context)};
+    const auto client = client_for(caller);
+    return ask_again_once([&] {
+        auto lease = client->lease();
+        const std::vector<Result> attached = lease->stream(calls);
+        auto first = lease->next_row();
+        return RowStream(std::move(lease), context_of(caller, attached.front()), std::move(first));
+    });
 }
 
 // A token of which no tenant is known asks for it first, by itself: its tenant's quota counts from the first question on.
@@ -176,17 +194,7 @@ void TenantClient::changed(const std::string &token, Connection &connection) {
 }
 
 std::vector<Result> TenantClient::ask(Client &client, std::span<const Call> calls) {
-    try {
-        return client.lease()->run(calls);
-    } catch (const ConnectFailure &) {
-        throw;
-    } catch (const PgFailure &failure) {
-        // What is asked here are reads, which may be asked once more: when the connection had died in the pool, and when the
-        // server gave the read up because a migration that locks a table before its view would have waited for ever.
-        const bool unheard = failure.connection_lost && failure.nothing_received;
-        if (!unheard && failure.sqlstate != "40P01") throw;
-    }
-    return client.lease()->run(calls);
+    return ask_again_once([&] { return client.lease()->run(calls); });
 }
 
 } // namespace gateway::db
