@@ -133,12 +133,18 @@ RowStream TenantClient::stream(const Caller &caller, const Work &work) {
     const std::array<Call, 2> calls{attaching(attach_to_read, attach_to_read_as, caller),
                                     Call{&work.statement, work.parameters}};
     const auto client = client_for(caller);
-    return ask_again_once([&] {
-        auto lease = client->lease();
+    std::optional<RowStream> rows;
+    const auto open = [&](Client::Lease lease) {
         const std::vector<Result> attached = lease->stream(calls);
         auto first = lease->next_row();
-        return RowStream(std::move(lease), context_of(caller, attached.front()), std::move(first));
-    });
+        rows.emplace(std::move(lease), context_of(caller, attached.front()), std::move(first));
+    };
+    if (!replica_ || !replica_->stream(*client, caller.token, open)) {
+        ask_again_once([&] { open(client->lease()); });
+        // How far the log was behind these rows nobody asks: their connection is busy with them.
+        if (replica_) replica_->shows_more(caller.token);
+    }
+    return std::move(*rows);
 }
 
 // A token of which no tenant is known asks for it first, by itself: its tenant's quota counts from the first question on.
@@ -158,8 +164,9 @@ std::vector<Result> TenantClient::ask_for_reading(Client &client, const std::str
     if (auto results = replica_->ask(client, token, calls)) return std::move(*results);
     std::vector<Call> all(calls.begin(), calls.end());
     all.push_back({&log_position, {}}); // after the rows: no less than what they showed
+    const auto asked = Clock::now();
     std::vector<Result> results = ask(client, all);
-    replica_->note(token, results.back().text(0, 0));
+    replica_->note(token, results.back().text(0, 0), asked);
     results.pop_back();
     return results;
 }
@@ -187,7 +194,8 @@ std::vector<Result> TenantClient::change(Connection &connection, const std::stri
 void TenantClient::changed(const std::string &token, Connection &connection) {
     if (!replica_) return;
     try {
-        replica_->note(token, connection.run(log_position).text(0, 0));
+        const auto asked = Clock::now();
+        replica_->note(token, connection.run(log_position).text(0, 0), asked);
     } catch (const PgFailure &) {
         replica_->keep_away(token);
     }
