@@ -59,8 +59,7 @@ test('requests of every kind, reloads, changes of the schema and lost connection
   }
   await Promise.all(clients)
   const last = Promise.allSettled(Array.from({ length: 8 }, (_, number) => ask(number, 0)))
-  gateway.signal('SIGTERM')
+  await gateway.stop()
   expect(await gateway.ended()).toBe(0)
   await last
-  await gateway.stop()
 })
