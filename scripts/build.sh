@@ -5,7 +5,8 @@
 
 EXTENSION_DIR=$ROOT/pg_extension
 EXTENSION_STAGE=$VAR/stage
-GATEWAY_BUILD=$ROOT/build/gateway
+# Another build of it, such as one with a sanitizer, is made beforehand with the options that it needs.
+GATEWAY_BUILD=${TENANCY_GATEWAY_BUILD:-$ROOT/build/gateway}
 GATEWAY_FUZZ_BUILD=$ROOT/build/gateway-fuzz
 PAGE_DIR=$ROOT/frontend
 E2E_DIR=$ROOT/e2e

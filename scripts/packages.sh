@@ -17,7 +17,7 @@ PACKAGES_SERVICES=(pgbouncer nginx)
 PACKAGES_TEST=(
     pgtap libtap-parser-sourcehandler-pgtap-perl
     clang libclang-rt-dev
-    chromium
+    chromium systemd
     "${PACKAGES_SERVICES[@]}"
 )
 

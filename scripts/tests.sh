@@ -122,8 +122,17 @@ clear_test_folder() {
     if [[ -n ${TEST_RESULTS:-} && -d $TEST_RESULTS && -d $INSTANCE_LOG ]]; then
         cp "$INSTANCE_LOG"/*.log "$TEST_RESULTS/" 2>/dev/null
     fi
+    unmount_below "$INSTANCE"
     rm -f "$TEST_LIVE/$(basename "$INSTANCE")"
     rm -rf "$INSTANCE"
+}
+
+# What a test that was killed has mounted.
+unmount_below() {
+    local _ folder
+    while read -r _ folder _; do
+        [[ $folder != "$1"/* ]] || umount --lazy "$folder"
+    done </proc/self/mounts
 }
 
 clear_stale_tests() {

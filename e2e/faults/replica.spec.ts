@@ -37,6 +37,13 @@ async function added(token: string): Promise<string[]> {
   return rows.filter(({ lastName }) => lastName === 'Replicated').map(({ firstName }) => firstName)
 }
 
+/** The same, asked for as lines. */
+async function addedLines(token: string): Promise<string[]> {
+  const answer = await call('GET', '/api/patients?lastName=eq.Replicated', { token, url: gateway.url, headers: { accept: 'application/x-ndjson' } })
+  expect(answer.status, answer.text).toBe(200)
+  return answer.text.split('\n').filter(Boolean).map((line) => (JSON.parse(line) as { firstName: string }).firstName)
+}
+
 /** A session that the primary has answered, and a replica that has replayed as far. */
 async function known(who: User): Promise<string> {
   const token = await login(who)
@@ -58,10 +65,12 @@ test('the replica answers who needs nothing newer; whoever writes sees at least 
   addPatient('first')
   expect(await added(reader), 'from the replica').toEqual([])
   expect(await added(admin), 'an admin too').toEqual([])
+  expect(await addedLines(reader), 'lines too').toEqual([])
   const session = await call('GET', '/api/auth/session', { token: reader, url: gateway.url })
   expect(JSON.parse(session.text)).toMatchObject({ userName: user.userName })
   const after = await choose(writer)
-  expect(await added(after), 'its own write is behind it').toEqual(['first'])
+  expect(await addedLines(after), 'its own write is behind it').toEqual(['first'])
+  expect(await added(after), 'and what it has seen').toEqual(['first'])
   expect(await added(reader), 'others go on').toEqual([])
   expect(await added(await login(user)), 'a new session begins at the primary').toEqual(['first'])
   replica.sql('select pg_wal_replay_resume()')

@@ -2,6 +2,7 @@ import { expect, test } from '@playwright/test'
 import { execFile } from 'node:child_process'
 import { isDeepStrictEqual, promisify } from 'node:util'
 import { users, type Patient, type User } from '../support/demo'
+import { Disk } from '../support/disk'
 import { gatewayLogin, OwnGateway } from '../support/gateway'
 import { call, expectError, sql, tokenOf, type Answer } from '../support/http'
 import { listens, PgBouncer } from '../support/pgbouncer'
@@ -42,6 +43,7 @@ let leaving: Session[]
 let gateways: OwnGateway[]
 let valve: Valve
 let bouncer: PgBouncer
+let disk: Disk | undefined
 let after = 0 // answers that were right since the last fault was over
 
 function urlOf(number: number): string {
@@ -183,18 +185,31 @@ const faults: Record<string, () => Promise<void>> = {
   },
   async 'no room for temporary files'() {
     const token = sessions[0]!.token
+    disk?.fill()
     for (const { url } of gateways) {
-      expectError(await call('GET', '/api/spilling', { token, url }), 503)
+      const label = `${url} with ${disk ? 'a full disk' : 'a limit'}`
+      const answer = await call('GET', '/api/spilling', { token, url })
+      expect(expectError(answer, 503, label).code, label).toBe(disk ? '53100' : '53400')
+      expect(answer.headers['retry-after'], label).toMatch(/^[1-9]\d*$/)
     }
-    sql('alter role demo_gateway reset temp_file_limit')
+    await healed() // what needs no temporary file goes on
+    if (!disk) return
+    disk.free()
+    for (const { url } of gateways) {
+      const answer = await call('GET', '/api/spilling', { token, url })
+      expect([answer.status, answer.text], url).toEqual([200, '[{"id":49999}]'])
+    }
+    expect(disk.files(), 'temporary files that were left behind').toEqual([])
   },
 }
 
 test.beforeAll(async () => {
   expect(process.env.TENANCY_TEST_PG_START, 'this test stops the throw-away cluster of ./setup.sh test').toBeDefined()
+  // Where this machine lets nobody mount, Postgres's own limit takes the place of a full disk.
+  disk = Disk.mount('small_disk', 16, 'tenancy_user')
   // In this cluster a commit does not wait for the log; here it must, for a crash may take nothing that was reported.
   sql(`alter role demo_gateway set synchronous_commit = on;
-       alter role demo_gateway set temp_file_limit = '64kB';
+       alter role demo_gateway set ${disk ? `temp_tablespaces = ${disk.tablespace}` : `temp_file_limit = '64kB'`};
        alter role demo_gateway set work_mem = '64kB';
        create view api.spilling as select count(*) as id
          from (select n from generate_series(1, 50000) n order by md5(n::text) offset 1) s;
@@ -222,7 +237,11 @@ test.afterAll(async () => {
   await Promise.all(gateways.map((gateway) => gateway.stop()))
   await bouncer.end()
   valve.end()
-  sql(`alter role demo_gateway reset all; drop view api.spilling; delete from app.patients where last_name like 'storm %'`)
+  try {
+    sql(`alter role demo_gateway reset all; drop view api.spilling; delete from app.patients where last_name like 'storm %'`)
+  } finally {
+    disk?.end()
+  }
 })
 
 test('in a storm of faults every request ends with the right answer or a clean 5xx, and what was reported was done', async () => {

@@ -84,6 +84,8 @@ export class OwnGateway {
   async stop(): Promise<void> {
     if (this.code === undefined) this.signal('SIGTERM')
     await this.ended()
+    const found = this.said.find((line) => /Sanitizer|runtime error:/.test(line))
+    if (found !== undefined) throw new Error(`${found}\n${this.said.join('\n')}`)
   }
 
   private until<T>(look: () => T | undefined, alsoAtEnd = false): Promise<T> {

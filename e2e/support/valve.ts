@@ -5,6 +5,7 @@ import net from 'node:net'
 export class Valve {
   private readonly server = net.createServer((client) => this.join(client))
   private readonly sockets = new Set<net.Socket>()
+  private readonly pairs = new Set<readonly [net.Socket, net.Socket]>()
   private shutNow = false
   port = 0
 
@@ -28,6 +29,17 @@ export class Valve {
     this.sockets.forEach((socket) => socket.resume())
   }
 
+  /** The connections of now are dead, but whoever holds one learns it only when something is said on it. */
+  cut(): void {
+    for (const [client, server] of this.pairs) {
+      server.removeAllListeners('close')
+      server.destroy()
+      client.removeAllListeners('data')
+      client.on('data', () => client.resetAndDestroy())
+    }
+    this.pairs.clear()
+  }
+
   end(): void {
     this.server.close()
     this.sockets.forEach((socket) => socket.destroy())
@@ -35,6 +47,8 @@ export class Valve {
 
   private join(client: net.Socket): void {
     const server = net.connect(this.to, '127.0.0.1')
+    const pair = [client, server] as const
+    this.pairs.add(pair)
     for (const [from, into] of [[client, server], [server, client]] as const) {
       this.sockets.add(from)
       from.on('data', (bytes) => into.write(bytes))
@@ -42,6 +56,7 @@ export class Valve {
       from.on('error', () => into.destroy())
       from.on('close', () => {
         this.sockets.delete(from)
+        this.pairs.delete(pair)
         into.destroy()
       })
       if (this.shutNow) from.pause()

@@ -120,13 +120,24 @@ bool Server::needs_data(const http::Request &request) const {
            (segments->size() >= prefix_.size() && std::equal(prefix_.begin(), prefix_.end(), segments->begin()));
 }
 
+void Server::set_edge(Edge edge) {
+    auto made = std::make_shared<const Edge>(std::move(edge));
+    const std::lock_guard lock(edge_mutex_);
+    edge_.swap(made);
+}
+
+std::shared_ptr<const Edge> Server::current_edge() {
+    const std::lock_guard lock(edge_mutex_);
+    return edge_;
+}
+
 void Server::answer(http::Request &request, httplib::Response &response) {
     const auto start = std::chrono::steady_clock::now();
     const std::string id = request_id(request);
     const auto trace = traceparent(request);
     const db::Trace named_in_database(trace_to_database_ ? trace.value_or(id) : "");
     std::string route_name = "other";
-    const std::shared_ptr<const Edge> edge = edge_.load();
+    const std::shared_ptr<const Edge> edge = current_edge();
     edge->resolve(request);
     const auto segments = http::path_segments(request.path);
     try {

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -22,7 +23,7 @@ public:
     void answer(http::Request &request, httplib::Response &response);
 
     // At any time: requests that are being answered keep the old one.
-    void set_edge(Edge edge) { edge_.store(std::make_shared<const Edge>(std::move(edge))); }
+    void set_edge(Edge edge);
 
     // Whether the database is told which request it works for.
     void set_trace_to_database(bool trace) { trace_to_database_ = trace; }
@@ -38,6 +39,7 @@ private:
     void count(const http::Request &request, const httplib::Response &response, const std::string &route_name,
                std::chrono::steady_clock::duration took);
     bool is_api(const std::optional<Names> &segments) const;
+    std::shared_ptr<const Edge> current_edge();
     void answer_error(const http::Request &request, const HttpError &error, httplib::Response &response) const;
 
     const std::string prefix_text_;
@@ -46,7 +48,9 @@ private:
     Services services_;
     std::optional<StaticFiles> files_;
     std::atomic<bool> trace_to_database_{false};
-    std::atomic<std::shared_ptr<const Edge>> edge_{std::make_shared<const Edge>()};
+    // Not an atomic one: libstdc++ 12 unlocks that without ordering the read before it.
+    std::mutex edge_mutex_;
+    std::shared_ptr<const Edge> edge_ = std::make_shared<const Edge>();
 };
 
 } // namespace gateway

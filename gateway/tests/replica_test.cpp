@@ -24,33 +24,45 @@ TEST(Lsn, IsReadStrictly) {
 TEST(Replica, ServesNobodyWhomThePrimaryHasNotAnswered) {
     Replica replica(PoolOptions{}, refuse);
     EXPECT_EQ(replica.position_for("token"), std::nullopt);
-    replica.note("token", "0/20");
+    replica.note("token", "0/20", Clock::now());
     EXPECT_EQ(replica.position_for("token"), 0x20u);
     EXPECT_EQ(replica.position_for("other"), std::nullopt);
 }
 
 TEST(Replica, NeverGoesBackBehindAWrite) {
     Replica replica(PoolOptions{}, refuse);
-    replica.note("token", "0/30");
-    replica.note("token", "0/20"); // of a read that began before
+    replica.note("token", "0/30", Clock::now());
+    replica.note("token", "0/20", Clock::now()); // of a read that began before
     EXPECT_EQ(replica.position_for("token"), 0x30u);
 }
 
 TEST(Replica, ServesNobodyOfWhomTheLastWriteIsUnknown) {
     Replica replica(PoolOptions{}, refuse);
-    replica.note("one", "nonsense");
+    replica.note("one", "nonsense", Clock::now());
     EXPECT_EQ(replica.position_for("one"), std::nullopt);
-    replica.note("two", "0/20");
+    replica.note("two", "0/20", Clock::now());
     replica.keep_away("two");
-    replica.note("two", "0/30");
+    replica.note("two", "0/30", Clock::now());
     EXPECT_EQ(replica.position_for("two"), std::nullopt);
+}
+
+TEST(Replica, ServesNobodyWhoSeesRowsFromThePrimaryUntilAPositionBehindThemIsKnown) {
+    Replica replica(PoolOptions{}, refuse);
+    replica.note("token", "0/20", Clock::now());
+    const auto before = Clock::now();
+    replica.shows_more("token");
+    EXPECT_EQ(replica.position_for("token"), std::nullopt);
+    replica.note("token", "0/30", before); // of a read that may have looked before those rows
+    EXPECT_EQ(replica.position_for("token"), std::nullopt);
+    replica.note("token", "0/40", Clock::now() + std::chrono::nanoseconds(1));
+    EXPECT_EQ(replica.position_for("token"), 0x40u);
 }
 
 TEST(Replica, IsLeftAloneForAWhileWhenItDoesNotAnswer) {
     Replica replica(PoolOptions{}, refuse);
     Pool primary(PoolOptions{}, refuse);
     Client client(primary);
-    replica.note("token", "0/20");
+    replica.note("token", "0/20", Clock::now());
     EXPECT_FALSE(replica.ask(client, "token", {}).has_value());
     EXPECT_EQ(replica.position_for("token"), std::nullopt);
 }

@@ -47,10 +47,28 @@ std::optional<std::uint64_t> parse_lsn(std::string_view text) {
 
 std::optional<std::uint64_t> Replica::position_for(const std::string &token) {
     const auto seen = seen_.find(token);
-    if (!seen || seen->position == unknown || Clock::now() - seen->at >= longest_away_from_primary ||
+    if (!seen || seen->position == unknown || seen->more || Clock::now() - seen->at >= longest_away_from_primary ||
         Clock::now().time_since_epoch().count() < away_until_.load())
         return std::nullopt;
     return seen->position;
+}
+
+// What fails here is asked of the primary.
+template <typename Ask> auto Replica::attempt(const Ask &ask) -> decltype(ask()) {
+    try {
+        return ask();
+    } catch (const PoolExhausted &) {
+        return {};
+    } catch (const PgFailure &failure) {
+        // Too slow here is too slow there. Any other refusal is looked at again on the primary: it may come from what
+        // has not been replayed yet, or from the replay itself.
+        if (failure.sqlstate == "57014") throw;
+        if (failure.connection_lost) keep_off(failure.what());
+        return {};
+    } catch (const SelfCheckFailed &failure) {
+        keep_off(failure.what());
+        return {};
+    }
 }
 
 std::optional<std::vector<Result>> Replica::ask(Client &client, const std::string &token, std::span<const Call> calls) {
@@ -59,23 +77,24 @@ std::optional<std::vector<Result>> Replica::ask(Client &client, const std::strin
     // In the same pipeline, before the statements that must see it.
     std::vector<Call> all{{&has_replayed, {lsn_text(*position)}}};
     all.insert(all.end(), calls.begin(), calls.end());
-    try {
+    return attempt([&]() -> std::optional<std::vector<Result>> {
         std::vector<Result> results = client.lease(pool_)->run(all);
         if (results.front().text(0, 0) != "t") return std::nullopt;
         results.erase(results.begin());
         return results;
-    } catch (const PoolExhausted &) {
-        return std::nullopt;
-    } catch (const PgFailure &failure) {
-        // Too slow here is too slow there. Any other refusal is looked at again on the primary: it may come from what
-        // has not been replayed yet, or from the replay itself.
-        if (failure.sqlstate == "57014") throw;
-        if (failure.connection_lost) keep_off(failure.what());
-        return std::nullopt;
-    } catch (const SelfCheckFailed &failure) {
-        keep_off(failure.what());
-        return std::nullopt;
-    }
+    });
+}
+
+bool Replica::stream(Client &client, const std::string &token, const std::function<void(Client::Lease)> &use) {
+    const auto position = position_for(token);
+    if (!position) return false;
+    return attempt([&] {
+        auto lease = client.lease(pool_);
+        // A round trip before the rows: those that do not count would cost the connection.
+        if (lease->run(has_replayed, {lsn_text(*position)}).text(0, 0) != "t") return false;
+        use(std::move(lease));
+        return true;
+    });
 }
 
 void Replica::keep_off(const char *why) {
@@ -83,18 +102,25 @@ void Replica::keep_off(const char *why) {
     log::write(log::Level::warning, "the replica cannot be used; the primary is asked", {{"reason", why}});
 }
 
-void Replica::note(const std::string &token, std::string_view position) {
-    if (const auto parsed = parse_lsn(position)) raise(token, *parsed);
+void Replica::note(const std::string &token, std::string_view position, Clock::time_point asked) {
+    if (const auto parsed = parse_lsn(position)) raise(token, *parsed, asked);
     else keep_away(token);
 }
 
-void Replica::keep_away(const std::string &token) { raise(token, unknown); }
+void Replica::keep_away(const std::string &token) { raise(token, unknown, Clock::now()); }
 
-// Never back: an answer that was under way during a write comes after it with an older position.
-void Replica::raise(const std::string &token, std::uint64_t position) {
+void Replica::shows_more(const std::string &token) {
     const std::lock_guard lock(mutex_);
     const auto before = seen_.find(token);
-    seen_.put(token, {std::max(position, before ? before->position : 0), Clock::now()});
+    seen_.put(token, {before ? before->position : 0, Clock::now(), true});
+}
+
+// Never back: an answer that was under way during a write comes after it with an older position.
+void Replica::raise(const std::string &token, std::uint64_t position, Clock::time_point asked) {
+    const std::lock_guard lock(mutex_);
+    const auto before = seen_.find(token);
+    const bool more = before && before->more && asked <= before->at;
+    seen_.put(token, {std::max(position, before ? before->position : 0), more ? before->at : Clock::now(), more});
 }
 
 } // namespace gateway::db

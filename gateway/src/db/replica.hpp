@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,8 +29,14 @@ public:
     // The answer of the replica. Nothing: ask the primary.
     std::optional<std::vector<Result>> ask(Client &client, const std::string &token, std::span<const Call> calls);
 
-    // The primary has answered this token, and its log was there afterwards.
-    void note(const std::string &token, std::string_view position);
+    // Gives `use` a connection to the replica, for rows that are read one by one. False: ask the primary.
+    bool stream(Client &client, const std::string &token, const std::function<void(Client::Lease)> &use);
+
+    // The primary has answered this token, and its log was there afterwards. `asked` is when the position was still to be
+    // asked for.
+    void note(const std::string &token, std::string_view position, Clock::time_point asked);
+    // The primary shows this token rows as of now or earlier; the next position that is asked for is behind them.
+    void shows_more(const std::string &token);
     // The primary has changed something for this token, and nobody knows how far its log was then.
     void keep_away(const std::string &token);
 
@@ -40,9 +47,11 @@ private:
     struct Seen {
         std::uint64_t position;
         Clock::time_point at;
+        bool more; // what was shown at that time is behind the position
     };
+    template <typename Ask> auto attempt(const Ask &ask) -> decltype(ask());
     void keep_off(const char *why);
-    void raise(const std::string &token, std::uint64_t position);
+    void raise(const std::string &token, std::uint64_t position, Clock::time_point asked);
 
     Pool pool_;
     std::mutex mutex_; // between looking an entry up and putting it back

@@ -56,6 +56,20 @@ SignIn sign_in_of(const Result &row) {
     return sign_in;
 }
 
+// What is asked here are reads, which may be asked once more: when the connection had died in the pool, and when the
+// server gave the read up because a migration that locks a table before its view would have waited for ever.
+template <typename Ask> auto ask_again_once(const Ask &ask) {
+    try {
+        return ask();
+    } catch (const ConnectFailure &) {
+        throw;
+    } catch (const PgFailure &failure) {
+        const bool unheard = failure.connection_lost && failure.nothing_received;
+        if (!unheard && failure.sqlstate != "40P01") throw;
+    }
+    return ask();
+}
+
 Tenant tenant_of(const Result &row, int column) {
     if (row.is_null(0, column)) return std::nullopt;
     return std::string(row.text(0, column));
@@ -118,9 +132,19 @@ Answer TenantClient::run(const Caller &caller, const Work &work) {
 RowStream TenantClient::stream(const Caller &caller, const Work &work) {
     const std::array<Call, 2> calls{attaching(attach_to_read, attach_to_read_as, caller),
                                     Call{&work.statement, work.parameters}};
-    auto lease = client_for(caller)->lease();
-    Context context = context_of(caller, lease->stream(calls).front());
-    return {std::move(lease), std::move(context)};
+    const auto client = client_for(caller);
+    std::optional<RowStream> rows;
+    const auto open = [&](Client::Lease lease) {
+        const std::vector<Result> attached = lease->stream(calls);
+        auto first = lease->next_row();
+        rows.emplace(std::move(lease), context_of(caller, attached.front()), std::move(first));
+    };
+    if (!replica_ || !replica_->stream(*client, caller.token, open)) {
+        ask_again_once([&] { open(client->lease()); });
+        // How far the log was behind these rows nobody asks: their connection is busy with them.
+        if (replica_) replica_->shows_more(caller.token);
+    }
+    return std::move(*rows);
 }
 
 // A token of which no tenant is known asks for it first, by itself: its tenant's quota counts from the first question on.
@@ -140,8 +164,9 @@ std::vector<Result> TenantClient::ask_for_reading(Client &client, const std::str
     if (auto results = replica_->ask(client, token, calls)) return std::move(*results);
     std::vector<Call> all(calls.begin(), calls.end());
     all.push_back({&log_position, {}}); // after the rows: no less than what they showed
+    const auto asked = Clock::now();
     std::vector<Result> results = ask(client, all);
-    replica_->note(token, results.back().text(0, 0));
+    replica_->note(token, results.back().text(0, 0), asked);
     results.pop_back();
     return results;
 }
@@ -169,24 +194,15 @@ std::vector<Result> TenantClient::change(Connection &connection, const std::stri
 void TenantClient::changed(const std::string &token, Connection &connection) {
     if (!replica_) return;
     try {
-        replica_->note(token, connection.run(log_position).text(0, 0));
+        const auto asked = Clock::now();
+        replica_->note(token, connection.run(log_position).text(0, 0), asked);
     } catch (const PgFailure &) {
         replica_->keep_away(token);
     }
 }
 
 std::vector<Result> TenantClient::ask(Client &client, std::span<const Call> calls) {
-    try {
-        return client.lease()->run(calls);
-    } catch (const ConnectFailure &) {
-        throw;
-    } catch (const PgFailure &failure) {
-        // What is asked here are reads, which may be asked once more: when the connection had died in the pool, and when the
-        // server gave the read up because a migration that locks a table before its view would have waited for ever.
-        const bool unheard = failure.connection_lost && failure.nothing_received;
-        if (!unheard && failure.sqlstate != "40P01") throw;
-    }
-    return client.lease()->run(calls);
+    return ask_again_once([&] { return client.lease()->run(calls); });
 }
 
 } // namespace gateway::db

@@ -42,16 +42,19 @@ struct Work {
     Keep keep;
 };
 
-// Rows of which none is read yet. It holds a connection as long as it lives.
+// Rows that are read one by one. It holds a connection as long as it lives.
 class RowStream {
 public:
-    RowStream(Client::Lease lease, Context context) : lease_(std::move(lease)), context_(std::move(context)) {}
-    std::optional<Result> next() { return lease_->next_row(); }
+    RowStream(Client::Lease lease, Context context, std::optional<Result> first)
+        : lease_(std::move(lease)), context_(std::move(context)), row_(std::move(first)) {}
+    const std::optional<Result> &row() const { return row_; } // nothing: that was the last one
+    void advance() { row_ = lease_->next_row(); }
     const Context &context() const { return context_; }
 
 private:
     Client::Lease lease_;
     Context context_;
+    std::optional<Result> row_;
 };
 
 class TenantClient {
@@ -69,7 +72,8 @@ public:
     // learn from a refusal what there is.
     void require(const Caller &caller);
     Answer run(const Caller &caller, const Work &work);
-    RowStream stream(const Caller &caller, const Work &work); // `keep` does not count
+    // What is wrong with the statement is thrown here, not by the rows. `keep` does not count.
+    RowStream stream(const Caller &caller, const Work &work);
 
     void ping(); // throws when the database cannot serve
 

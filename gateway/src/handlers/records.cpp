@@ -148,7 +148,6 @@ private:
 struct Lines {
     Place place;
     db::RowStream rows;
-    std::optional<db::Result> row; // the next one
 };
 
 void answer_lines(Services &services, const http::Request &request, const db::Caller &caller, rest::Target target,
@@ -156,24 +155,23 @@ void answer_lines(Services &services, const http::Request &request, const db::Ca
     if (request.minor_version == 0 || !request.body_parts)
         throw HttpError(505, "TNCY505", "lines are sent in chunks, which HTTP/1.0 does not know",
                         "Ask with HTTP/1.1; a proxy in front may have to be told (nginx: proxy_http_version 1.1).");
-    const std::shared_ptr<Lines> lines(new Lines{Place(services.streams), services.data->stream(caller, target, name, asked), {}});
-    lines->row = lines->rows.next(); // what is wrong with the statement shows here, while there is a status to tell it
+    const std::shared_ptr<Lines> lines(new Lines{Place(services.streams), services.data->stream(caller, target, name, asked)});
     set_context(response, lines->rows.context());
     set_applied(response, asked.prefer);
     set_type(response, rest::media_type(rest::Format::lines));
     response.status = 200;
     *request.body_parts = [lines, metrics = services.metrics](std::string &piece) {
         try {
-            while (lines->row && piece.size() < piece_bytes) {
-                piece.append(lines->row->text(0, 0)).push_back('\n');
-                lines->row = lines->rows.next();
+            while (lines->rows.row() && piece.size() < piece_bytes) {
+                piece.append(lines->rows.row()->text(0, 0)).push_back('\n');
+                lines->rows.advance();
             }
         } catch (const db::PgFailure &failure) {
             metrics->count_database_error(failure.sqlstate);
             log::write(log::Level::warning, "a stream broke off", {{"sqlstate", failure.sqlstate}, {"reason", failure.message}});
             throw;
         }
-        return lines->row.has_value();
+        return lines->rows.row().has_value();
     };
 }
 

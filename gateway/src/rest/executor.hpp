@@ -33,7 +33,7 @@ public:
     // and learns nothing about the schema.
     Outcome run(const db::Caller &caller, Target target, const std::string &name, const Request &request);
 
-    // Format::lines: each row of the stream holds one line, the first of which is yet to come.
+    // Format::lines: each row of the stream holds one line.
     db::RowStream stream(const db::Caller &caller, Target target, const std::string &name, const Request &request);
 
     std::string schema_name() { return schema_->current()->name; }
