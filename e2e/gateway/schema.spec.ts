@@ -308,6 +308,37 @@ test("PostgREST's channel is heard too", async () => {
   rest.sql('alter event trigger tenancy_schema_change enable always')
 })
 
+test('what nobody told of is looked for when a request names it', async () => {
+  rest.sql(`alter event trigger tenancy_schema_change disable; alter event trigger tenancy_schema_drop disable`)
+  try {
+    // A look may have been a moment ago, and the next one comes a second later; the look of each minute is too seldom for this.
+    const soon = { intervals: [100], timeout: 10_000 }
+    const found = async (path: string, text: string) =>
+      expect(async () => expect((await ask('ann', path)).text).toBe(text)).toPass(soon)
+    const view = (columns: string) => rest.sql(`set role rest_owner; create view api.quiet with (security_invoker = true) as select ${columns} from app.tags where id = 1;
+      grant select on api.quiet to tenancy_user`)
+
+    view('id, label')
+    expect((await describedTo('ann')).paths['/quiet'], 'nobody told').toBeUndefined()
+    await found('/api/quiet', '[{"id":1,"label":"classic"}]')
+    expect((await describedTo('ann')).paths['/quiet'], 'for all that comes after').toBeDefined()
+
+    rest.sql('drop view api.quiet')
+    view('id, label as name')
+    await found('/api/quiet?select=name', '[{"name":"classic"}]')
+
+    rest.sql(`create function api.quiet_sum(a integer) returns integer language sql immutable as 'select a + 1'`)
+    await found('/api/rpc/quiet_sum?a=1', '2')
+
+    // The statement is known and no longer fits: an answer of the schema, and not a failure.
+    rest.sql('drop view api.quiet')
+    await expect(async () => expect(expectError(await ask('ann', '/api/quiet?select=name'), 404).code).toBe('PGRST205')).toPass(soon)
+  } finally {
+    rest.sql(`drop view if exists api.quiet; drop function if exists api.quiet_sum(integer);
+      alter event trigger tenancy_schema_change enable always; alter event trigger tenancy_schema_drop enable always`)
+  }
+})
+
 test('with --schema-poll changes are seen without a notification', async () => {
   const polling = await startRest(['--schema-poll=1'])
   try {
