@@ -153,6 +153,22 @@ test.describe('the log', () => {
   })
 })
 
+test('root is refused, unless it is allowed by name', async () => {
+  const refused = new OwnGateway(['--listen=127.0.0.1:0'], {}, true)
+  try {
+    expect(await Promise.race([refused.ended(), refused.line((line) => line.message === 'listening')])).toBe(2)
+    expect(refused.said.join('\n')).toContain('--allow-root')
+  } finally {
+    await refused.stop()
+  }
+  const allowed = await OwnGateway.start(['--allow-root'], {}, true)
+  try {
+    expect((await call('GET', '/readyz', { url: allowed.url })).status).toBe(200)
+  } finally {
+    await allowed.stop()
+  }
+})
+
 test.describe('the configuration', () => {
   let folder = ''
   let file = ''

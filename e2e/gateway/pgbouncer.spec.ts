@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { userNamed } from '../support/demo'
 import { gatewayLogin, OwnGateway } from '../support/gateway'
 import { Held } from '../support/held'
-import { call, expectError, sessionOf } from '../support/http'
+import { call, expectError, sessionOf, sql } from '../support/http'
 import { PgBouncer } from '../support/pgbouncer'
 
 // No browser takes part, so a trace would hold nothing and cost half the time.
@@ -73,6 +73,29 @@ test('the time that a statement may take holds there too', async () => {
     held.letGo()
     await held.end()
     await gateway.stop()
+  }
+})
+
+test('the request that the database is told of is not left to the next client', async () => {
+  sql(`create view api.whose_turn with (security_invoker = true) as select 1 as id, current_setting('application_name') as name;
+       grant select on api.whose_turn to tenancy_user`)
+  const gateways = await Promise.all([throughBouncer('--trace-to-database'), throughBouncer()])
+  try {
+    const token = await sessionOf(pair[0])
+    const nameAt = async ({ url }: OwnGateway, id: string): Promise<string> => {
+      const answer = await call('GET', '/api/whose_turn/1', { url, token, headers: { 'x-request-id': id } })
+      expect(answer.status, answer.text).toBe(200)
+      return (JSON.parse(answer.text) as { name: string }).name
+    }
+    const left = () => sql(`select count(*) from pg_stat_activity where application_name like 'bounced-%'`)
+    for (const id of ['bounced-1', 'bounced-2']) {
+      expect(await nameAt(gateways[0], id)).toBe(id)
+      expect(left()).toBe('0')
+      expect(await nameAt(gateways[1], id), 'on the same connection').toBe('tenancy-gateway')
+    }
+  } finally {
+    await Promise.all(gateways.map((gateway) => gateway.stop()))
+    sql('drop view api.whose_turn')
   }
 })
 

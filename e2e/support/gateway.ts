@@ -11,7 +11,7 @@ export interface LogLine {
 }
 
 /** Somebody without an account, as the gateway refuses to run as root. */
-const nobody = process.getuid?.() === 0 ? { uid: 61000, gid: 61000 } : {}
+const nobody: { uid?: number; gid?: number } = process.getuid?.() === 0 ? { uid: 61000, gid: 61000 } : {}
 
 /** The gateway's own login: its connection string, and the password that only the user who runs the tests may read. */
 export function gatewayLogin(): { url: string; password: string } {
@@ -33,10 +33,13 @@ export class OwnGateway {
   private readonly listeners = new Set<() => void>()
   private code: number | null | undefined
 
-  constructor(arguments_: string[], env: Record<string, string> = {}) {
+  constructor(arguments_: string[], env: Record<string, string> = {}, asRoot = false) {
     const { url, password } = gatewayLogin()
-    this.child = spawn(process.env.TENANCY_GATEWAY_BIN!, arguments_, {
-      ...nobody,
+    const program = process.env.TENANCY_GATEWAY_BIN!
+    // Without root's rights, somebody who is root in a namespace of his own.
+    const [command, ...before] = asRoot && !nobody.uid ? ['unshare', '--map-root-user', program] : [program]
+    this.child = spawn(command!, [...before, ...arguments_], {
+      ...(asRoot ? {} : nobody),
       cwd: '/',
       env: { PATH: '/usr/bin:/bin', LANG: 'C.UTF-8', TENANCY_GATEWAY_URL: url, PGPASSWORD: password, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -55,8 +58,8 @@ export class OwnGateway {
   }
 
   /** Starts one and waits until it listens. */
-  static async start(arguments_: string[], env: Record<string, string> = {}): Promise<OwnGateway> {
-    const gateway = new OwnGateway(['--listen=127.0.0.1:0', ...arguments_], env)
+  static async start(arguments_: string[], env: Record<string, string> = {}, asRoot = false): Promise<OwnGateway> {
+    const gateway = new OwnGateway(['--listen=127.0.0.1:0', ...arguments_], env, asRoot)
     const { port } = await gateway.line((line) => line.message === 'listening')
     gateway.url = `http://127.0.0.1:${String(port)}`
     const metrics = gateway.log.find((line) => line.message === 'listening for metrics')
