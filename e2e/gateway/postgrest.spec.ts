@@ -81,6 +81,11 @@ test.describe('reads', () => {
     ['ilikeAllOf', (q) => q.ilikeAllOf('title', ['the%', '%MAN']), [2]],
     ['match by pattern', (q) => q.filter('title', 'match', '^S'), [3]],
     ['imatch', (q) => q.filter('title', 'imatch', '^s'), [3]],
+    ['regexMatch', (q) => q.regexMatch('title', '^S'), [3]],
+    ['regexIMatch', (q) => q.regexIMatch('title', '^s'), [3]],
+    ['isDistinct', (q) => q.isDistinct('pages', 280), [2, 3, 4]],
+    ['notIn', (q) => q.notIn('id', [1, 2]), [3, 4]],
+    ['not in', (q) => q.not('id', 'in', '(1,2)'), [3, 4]],
     ['is null', (q) => q.is('pages', null), [4]],
     ['not is null', (q) => q.not('pages', 'is', null), [1, 2, 3]],
     ['isdistinct', (q) => q.filter('pages', 'isdistinct', '280'), [2, 3, 4]],
@@ -137,6 +142,30 @@ test.describe('reads', () => {
     expect((await refused(ann().from('authors').select().single(), 406, 'PGRST116')).details).toContain('3 rows')
   })
 
+  test('an answer that throws, one that is given up, and headers of one request', async () => {
+    await expect(ann().from('bookz').select().throwOnError()).rejects.toMatchObject({ code: 'PGRST205', hint: "Perhaps you mean 'books'." })
+    expect(await data(ann().from('authors').select('id').eq('id', 1).throwOnError())).toEqual([{ id: 1 }])
+    expect((await ann().from('authors').select('id').abortSignal(AbortSignal.abort())).error?.message).toContain('AbortError')
+    expect(await data(ann().from('authors').select('id').eq('id', 1).abortSignal(AbortSignal.timeout(30_000)).retry(false))).toEqual([{ id: 1 }])
+    expect(await data(ann().from('authors').select('id').order('id').setHeader('Range', '1-1'))).toEqual([{ id: 2 }])
+  })
+
+  test("the client's options", async () => {
+    const asked: string[] = []
+    const token = await rest.login('ben')
+    const client = new PostgrestClient(`${rest.url}/api`, {
+      headers: { Authorization: `Bearer ${token}` },
+      schema: 'api',
+      timeout: 30_000,
+      fetch: (input, init) => {
+        asked.push(String(input))
+        return fetch(input, init)
+      },
+    })
+    expect(await data(client.from('authors').select('id'))).toEqual([{ id: 4 }])
+    expect(asked).toEqual([`${rest.url}/api/authors?select=id`])
+  })
+
   test('CSV', async () => {
     expect(await data(ann().from('authors').select('id,name,born').order('id').csv())).toBe(
       'id,name,born\n1,Mary Shelley,1797-08-30\n2,Stanisław Lem,1921-09-12\n3,Nobody Yet,',
@@ -178,6 +207,9 @@ test.describe('embedding', () => {
         ann().from('authors').select('id, books(id)').eq('id', 1).order('id', { referencedTable: 'books', ascending: false }).limit(1, { referencedTable: 'books' }),
       ),
     ).toEqual([{ id: 1, books: [{ id: 2 }] }])
+    expect(await data(ann().from('authors').select('id, books(id)').eq('id', 2).range(1, 5, { referencedTable: 'books' }))).toEqual([{ id: 2, books: [{ id: 4 }] }])
+    expect(await data(ann().from('authors').select('id, books(id)').eq('id', 1).or('pages.gt.400,id.eq.9', { referencedTable: 'books' }))).toEqual([{ id: 1, books: [{ id: 2 }] }])
+    expect((await data(ann().from('books').select('id').order('authors(name)' as 'id', { ascending: false }).select('id, authors(name)').limit(1)))[0]).toMatchObject({ id: 3 })
     expect(await data(ann().from('books').select('id').is('copies', null).select('id, copies(id)').order('id'))).toEqual([
       { id: 2, copies: [] },
       { id: 4, copies: [] },
@@ -260,6 +292,15 @@ test.describe('writes', () => {
     expect(rest.sql('select price from app.books where id in (1, 2) order by id')).toBe('7.50\n9.90')
   })
 
+  test('the rows of a write in another form and order, or none of them', async () => {
+    const all = () => ann().from('tags').update({ label: 'x' }).eq('id', 1)
+    expect(await data(all().select('id,label').rollback().csv())).toBe('id,label\n1,x')
+    expect(await data(ann().from('tags').update({ label: 'x' }).eq('id', 99).select().maybeSingle())).toBeNull()
+    expect(await data(ann().from('books').update({ price: 1 }).gt('id', 0).select('id').order('id', { ascending: false }).rollback())).toEqual([{ id: 4 }, { id: 3 }, { id: 2 }, { id: 1 }])
+    // The key of tags is chosen by Postgres alone.
+    await refused(ann().from('tags').upsert({ id: 1, label: 'x' }), 400, '428C9')
+  })
+
   test('rollback() changes nothing', async () => {
     expect(await data(ann().from('books').delete().eq('id', 1).select('id').rollback())).toEqual([{ id: 1 }])
     expect(rest.sql('select count(*) from app.books where id = 1')).toBe('1')
@@ -313,6 +354,9 @@ test.describe('functions', () => {
     expect(await ann().rpc('count_by_status', {}, { head: true, count: 'exact' })).toMatchObject({ status: 200, count: 3 })
     expect(await data(ann().rpc('author_of', { book: 1 }).select('name').single())).toMatchObject({ name: 'Mary Shelley' })
     expect(await data(ann().rpc('author_of', { book: 5 }))).toMatchObject({ id: null })
+    expect(await data(ann().rpc('total', { numbers: [1, 2, 3] }))).toBe(6)
+    expect(await data(ann().rpc('count_by_status').csv())).toBe('status,books\ndraft,1\nin print,2\nsold out,1')
+    expect(await data(ann().rpc('search_books', { words: 'man' }, { get: true }).select('title').order('title').limit(1).maybeSingle())).toEqual({ title: 'The Last Man' })
   })
 
   test('without a result, changing rows of the own tenant alone', async () => {
@@ -340,8 +384,21 @@ test.describe('refusals', () => {
     await refused(ann().schema('app').from('books').select(), 406, 'PGRST106')
     await refused(ann().schema('app').from('books').insert({ title: 'x' }), 406, 'PGRST106')
     expect(await data(ann().schema('api').from('books').select('id').eq('id', 1))).toEqual([{ id: 1 }])
-    await refused(ann().from('books').select().explain() as never, 406, 'PGRST107')
     await refused(new PostgrestClient(`${rest.url}/api`).from('bookz').select(), 401, 'TNCY401')
+  })
+
+  test('what PostgREST has and this has not, each with its reason', async () => {
+    for (const columns of ['count()', 'count', 'n:count()', 'price.sum()', 'id, pages.avg()', 'authors(count)', 'authors(id.max())', 'status, total:price.sum()::text']) {
+      const error = await refused(ann().from('books').select(columns), 400, 'PGRST123')
+      expect(error.hint, columns).toContain('count=exact')
+    }
+    for (const asked of [ann().from('books').select().explain(), ann().from('books').select().geojson(), ann().from('books').select().stripNulls()]) {
+      expect((await refused(asked as never, 406, 'PGRST107')).hint).toContain('application/json')
+    }
+    for (const asked of [ann().from('books').update({ price: 1 }).gt('id', 0).limit(1), ann().from('books').delete().gt('id', 0).range(0, 1)]) {
+      expect((await refused(asked as never, 400, 'PGRST100')).hint).toContain('max-affected')
+    }
+    await refused(ann().from('authors').select('id, books!inner(id)').eq('books.nothing', 1), 400, '42703')
   })
 
   test('values of another type', async () => {
