@@ -20,7 +20,7 @@ const views: Record<string, (page: Page) => Promise<void>> = {
     await expect(page.getByRole('cell', { name: 'user tenant 5' }).first()).toBeVisible()
   },
   'patients out of reach': async (page) => {
-    await page.route('**/api/patients', (route) => route.abort('connectionreset'))
+    await page.route('**/api/patients?*', (route) => route.abort('connectionreset'))
     await page.goto('/patients')
     await fillIn(page, 't3 user2', 'user')
     await expect(page.getByRole('alert')).toBeVisible()
