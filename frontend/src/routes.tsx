@@ -1,6 +1,7 @@
 import { Navigate, Route, Routes } from 'react-router'
 import { useOtherTabs } from './api/queries'
 import { RequireSession, RequireTenant } from './components/session-gate'
+import { SignedInFrame } from './components/signed-in-frame'
 import { homePath, signInPath, usersPath } from './logic/return-path'
 import { NotHerePage } from './pages/not-here'
 import { PatientsPage } from './pages/patients'
@@ -15,10 +16,12 @@ export function AppRoutes() {
       <Route path="/" element={<Navigate to={homePath} replace />} />
       <Route path={signInPath} element={<SignInPage />} />
       <Route element={<RequireSession />}>
-        <Route path="/tenant" element={<TenantPage />} />
-        <Route element={<RequireTenant />}>
-          <Route path={homePath} element={<PatientsPage />} />
-          <Route path={usersPath} element={<UsersPage />} />
+        <Route element={<SignedInFrame />}>
+          <Route path="/tenant" element={<TenantPage />} />
+          <Route element={<RequireTenant />}>
+            <Route path={homePath} element={<PatientsPage />} />
+            <Route path={usersPath} element={<UsersPage />} />
+          </Route>
         </Route>
       </Route>
       <Route path="*" element={<NotHerePage />} />
