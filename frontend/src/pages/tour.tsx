@@ -58,7 +58,7 @@ const ownId = 'own'
 
 function Tour({ session, tenantId, demo }: { session: Session; tenantId: string; demo: Demo }) {
   const client = useQueryClient()
-  const patients = useRows(session, 'patients', (rows) => rows.select('id'))
+  const patients = useRows(session, 'patients', (rows) => rows.select('id, tenantId'))
   const [statements, setStatements] = useState<Partial<Record<string, string>>>({})
   const [trials, setTrials] = useState<Partial<Record<string, Trial>>>({})
   const [running, setRunning] = useState<string | null>(null)
