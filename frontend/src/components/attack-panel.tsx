@@ -16,6 +16,14 @@ interface Props {
   onSend: () => void
 }
 
+/** What the reader sees happen besides. */
+const note: Record<Attack['attempt']['kind'], string | null> = {
+  sql: null,
+  http: null,
+  form: 'A small window opens for it and closes again.',
+  replay: 'The session of this page ends, the browser keeps its cookie. Afterwards the page signs you in again.',
+}
+
 /** One attack: what for, what is sent, and what came back. */
 export function AttackPanel({ attack, tenantId, statement, trial, busy, disabled, onEdit, onSend }: Props) {
   const { attempt } = attack
@@ -34,22 +42,11 @@ export function AttackPanel({ attack, tenantId, statement, trial, busy, disabled
           onSend={onSend}
         />
       )}
-      {attempt.kind === 'http' && <RequestText text={requestText(attempt.request, apiPrefix)} />}
-      {attempt.kind === 'replay' && (
-        <>
-          <RequestText
-            text={[
-              `POST ${apiPrefix}/rpc/end_session`,
-              'the session of this page ends, its cookie stays in the browser',
-              '',
-              `GET ${apiPrefix}/patients`,
-              'Cookie: the same as before',
-            ].join('\n')}
-          />
-          <Text size="sm" c="dimmed">
-            Afterwards the page signs you in again.
-          </Text>
-        </>
+      {attempt.kind !== 'sql' && <RequestText text={requestText(attempt, apiPrefix)} />}
+      {note[attempt.kind] !== null && (
+        <Text size="sm" c="dimmed">
+          {note[attempt.kind]}
+        </Text>
       )}
       <Group gap="xs">
         <Button onClick={onSend} loading={busy} disabled={disabled}>

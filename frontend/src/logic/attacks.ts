@@ -14,13 +14,19 @@ export interface HttpRequest {
   path: string
   headers?: Record<string, string>
   body?: unknown
-  /** The browser then names no origin of its own: "Origin: null", as for a form on a sandboxed page. */
-  hideOrigin?: boolean
+}
+
+/** A form that a page of another site sends. */
+export interface HttpForm {
+  /** Below the prefix of the API. */
+  path: string
+  fields: Record<string, string>
 }
 
 export type Attempt =
   | { kind: 'sql'; statement: string }
   | { kind: 'http'; request: HttpRequest }
+  | { kind: 'form'; form: HttpForm }
   /** Ends the session in the database and sends its cookie once more. */
   | { kind: 'replay' }
 
@@ -225,13 +231,7 @@ export function attacksOn({ otherTenantId, otherPatientId }: Aim): Attack[] {
       id: 'other-site',
       title: 'Send a form from another site',
       hope: 'Your browser adds your cookie to a request that another site makes up.',
-      attempt: http({
-        method: 'POST',
-        path: '/patients',
-        headers: { Prefer: 'return=representation, tx=rollback' },
-        body: { ...intruder },
-        hideOrigin: true,
-      }),
+      attempt: { kind: 'form', form: { path: '/patients', fields: intruder } },
       why: 'A change must come from the gateway’s own pages. The browser says where it comes from, and no site can make it lie.',
       mustBeRefused: true,
     },
@@ -246,11 +246,21 @@ export function attacksOn({ otherTenantId, otherPatientId }: Aim): Attack[] {
   ]
 }
 
-/** The request as it is sent, for people to read. */
-export function requestText({ method, path, headers = {}, body, hideOrigin }: HttpRequest, prefix: string): string {
-  const lines = [`${method} ${prefix}${path}`]
-  if (hideOrigin) lines.push('Origin: null')
-  for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`)
-  if (body !== undefined) lines.push('', JSON.stringify(body, null, 2))
-  return lines.join('\n')
+/** What is sent besides SQL, for people to read. */
+export function requestText(attempt: Exclude<Attempt, { kind: 'sql' }>, prefix: string): string {
+  switch (attempt.kind) {
+    case 'http': {
+      const { method, path, headers = {}, body } = attempt.request
+      const lines = [`${method} ${prefix}${path}`, ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`)]
+      if (body !== undefined) lines.push('', JSON.stringify(body, null, 2))
+      return lines.join('\n')
+    }
+    case 'form': {
+      const { path, fields } = attempt.form
+      const type = 'Content-Type: application/x-www-form-urlencoded'
+      return [`POST ${prefix}${path}`, 'Origin: null', type, '', new URLSearchParams(fields).toString()].join('\n')
+    }
+    case 'replay':
+      return [`POST ${prefix}/rpc/end_session`, '', `GET ${prefix}/patients`, 'Cookie: the same as before'].join('\n')
+  }
 }

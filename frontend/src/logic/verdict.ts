@@ -108,7 +108,7 @@ const mistake = /^(42(601|602|622|701|702|703|704|712|725|803|804|809|846|883|P0
 const trouble = /^(08|40|53|54|55P03|57|58|F0|XX)/
 
 function judgeError({ status, code, message }: Outcome): Judgement {
-  if (status === 0) return { verdict: 'unclear', says: 'No answer arrived. Try again.' }
+  if (status === 0) return { verdict: 'unclear', says: message ?? 'No answer arrived. Try again.' }
   if (status === 429 || status >= 502 || (code !== null && trouble.test(code))) {
     return { verdict: 'unclear', says: 'The server could not try it just now. Try again.' }
   }
@@ -126,7 +126,7 @@ export function judge(rule: Rule, outcome: Outcome, session: Session): Judgement
   if (code !== null && rule.tellingErrors?.includes(code)) {
     return { verdict: 'broken', says: 'The error tells that a row of others was there.' }
   }
-  if (status < 200 || status > 299) return judgeError(outcome)
+  if (code !== null || status < 200 || status > 299) return judgeError(outcome)
   if (context !== null && !isAnswerTo(session, context)) {
     return { verdict: 'unclear', says: 'You signed in or changed the tenant in another tab. Load the page again.' }
   }

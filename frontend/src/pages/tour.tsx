@@ -1,7 +1,7 @@
 import { Accordion, Button, Group, Loader, Paper, Stack, Text, Title } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import { attempt, attemptStatement, replay } from '../api/attempt'
+import { attempt, attemptForm, attemptStatement, replay } from '../api/attempt'
 import type { Demo, Session } from '../api/client'
 import { recheckSession, useDemo } from '../api/queries'
 import { useRows } from '../api/rows'
@@ -95,6 +95,7 @@ function Tour({ session, tenantId, demo }: { session: Session; tenantId: string;
     const { attempt: what } = attack
     if (what.kind === 'sql') return attemptStatement(statementOf(attack) ?? what.statement)
     if (what.kind === 'http') return attempt(what.request)
+    if (what.kind === 'form') return attemptForm(what.form)
     return replay(session, password ?? '')
   }
 
@@ -108,7 +109,9 @@ function Tour({ session, tenantId, demo }: { session: Session; tenantId: string;
   async function sendAll() {
     setAllAtOnce(true)
     setTrials({})
-    for (const attack of attacks.filter(isReady)) await send(attack)
+    // A browser opens a window only just after a click.
+    const formsFirst = attacks.filter(isReady).sort((a, b) => Number(b.attempt.kind === 'form') - Number(a.attempt.kind === 'form'))
+    for (const attack of formsFirst) await send(attack)
     setAllAtOnce(false)
   }
 
