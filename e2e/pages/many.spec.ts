@@ -148,7 +148,7 @@ test('an answer of the tenant before that comes late is not shown', async ({ pag
   })
   let held = 0
   let ended = 0
-  await page.route('**/api/patients', async (route) => {
+  await page.route('**/api/patients?*', async (route) => {
     if (held > 0) return route.continue()
     held++
     const answer = await route.fetch()
@@ -240,7 +240,7 @@ test('a tab that nobody told notices a switch at its next answer', async ({ page
 test('a request that left with the token of before a switch is asked again, and nobody is signed out', async ({ page, context }) => {
   await enterTenant(page, jeremy, 1)
   const dead = { status: 401, json: { code: '28000', message: 'not signed in', details: null, hint: null } }
-  await page.route('**/api/users', (route) => route.fulfill(dead), { times: 1 })
+  await page.route('**/api/users?*', (route) => route.fulfill(dead), { times: 1 })
   await page.route('**/api/auth/session', (route) => route.fulfill(dead), { times: 1 })
   await page.getByRole('link', { name: 'Users' }).click()
   await expectTable(page, usersTable(page), userCells(1))
