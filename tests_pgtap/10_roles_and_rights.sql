@@ -95,7 +95,7 @@ select is_empty(
        -- Views of the catalog for everybody to read, and of one's own sessions: 76_inspect.sql.
        and not (p.name = 'select' and (c.relname in ('protected', 'policies')
                                        or c.relname = 'sessions' and r.name in ('tenancy_user', 'tenancy_admin', 'tenancy_operator')
-                                       or c.relname = 'suspensions' and r.name in ('shop_owner', 'tenancy_operator')
+                                       or c.relname in ('suspensions', 'isolation_runs', 'isolation_results') and r.name in ('shop_owner', 'tenancy_operator')
                                        or c.relname = 'audit_log' and r.name = 'tenancy_operator'
                                        -- Facts of the catalog and of the set-up that the functions of the database's owner ask as its owner.
                                        or c.relname in ('protection', 'directory', 'isolation_value') and r.name = 'shop_owner'

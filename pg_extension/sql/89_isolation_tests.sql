@@ -88,7 +88,7 @@ begin
   end loop;
 
   return query
-    select c.oid::regclass, true, null::text[]
+    select c.oid::regclass, true, '{}'::text[]
       from pg_class c
      where c.relkind in ('r', 'p') and (schema_name is null or c.relnamespace = schema_name)
        and not exists (select from pg_policy p where p.polrelid = c.oid and p.polname in ('tenancy_tenant', 'tenancy_reference'))

@@ -99,7 +99,7 @@ grant select on tenancy.isolation_runs, tenancy.isolation_results to tenancy_ope
 
 -- ---------------------------------------------------------------- starting
 create function tenancy.launch_isolation_run(owner oid) returns bigint
-  language c volatile strict parallel unsafe as 'MODULE_PATHNAME', 'tenancy_launch_isolation_run';
+  language c volatile parallel unsafe as 'MODULE_PATHNAME', 'tenancy_launch_isolation_run';
 comment on function tenancy.launch_isolation_run(oid) is
   'internal: starts the worker of a run as the owner of the database, and tells its number once that is committed';
 

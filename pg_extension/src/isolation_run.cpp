@@ -61,11 +61,61 @@ bool is_taken()
     return holders > 0;
 }
 
+// ---------------------------------------------------------------- the book, under the latest snapshot
+
+// Null where there is no such run. May ereport.
+char *state_on_record(int64 id)
+{
+    const Oid schema = get_namespace_oid("tenancy", false);
+    Relation book = table_open(get_relname_relid("isolation_run", schema), AccessShareLock);
+    ScanKeyData condition;
+    ScanKeyInit(&condition, column_id, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(id));
+    Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+    SysScanDesc scan =
+        systable_beginscan(book, get_relname_relid("isolation_run_pkey", schema), true, snapshot, 1, &condition);
+    char *state = nullptr;
+    if (HeapTuple row = systable_getnext(scan); HeapTupleIsValid(row)) {
+        bool is_null;
+        state = TextDatumGetCString(heap_getattr(row, column_state, RelationGetDescr(book), &is_null));
+    }
+    systable_endscan(scan);
+    UnregisterSnapshot(snapshot);
+    table_close(book, AccessShareLock);
+    return state;
+}
+
+// Whether the holder of the place is at work. One that has told its end is about to leave. May ereport.
+bool is_at_work()
+{
+    if (!is_taken())
+        return false;
+    Relation book = table_open(get_relname_relid("isolation_run", get_namespace_oid("tenancy", false)), AccessShareLock);
+    Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+    SysScanDesc scan = systable_beginscan(book, InvalidOid, false, snapshot, 0, nullptr);
+    bool running = false;
+    for (HeapTuple row; !running && HeapTupleIsValid(row = systable_getnext(scan));) {
+        bool is_null;
+        const Datum state = heap_getattr(row, column_state, RelationGetDescr(book), &is_null);
+        running = strcmp(TextDatumGetCString(state), "running") == 0;
+    }
+    systable_endscan(scan);
+    UnregisterSnapshot(snapshot);
+    table_close(book, AccessShareLock);
+    return running;
+}
+
 [[noreturn]] void refuse_second()
 {
     ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE), errmsg("the isolation suite is running already"),
                     errhint("Its progress is in tenancy.isolation_runs. Start it again when it has ended.")));
     pg_unreachable();
+}
+
+void pause()
+{
+    (void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, pause_ms, PG_WAIT_EXTENSION);
+    ResetLatch(MyLatch);
+    CHECK_FOR_INTERRUPTS();
 }
 
 // ---------------------------------------------------------------- the worker
@@ -117,23 +167,25 @@ struct Run {
     char **steps; // JSON objects
 };
 
-// False: another run has the place.
-bool begin(Message *message, Run *run)
+enum class Place { taken, waiting, refused };
+
+Place begin(Message *message, Run *run)
 {
-    bool taken = false;
+    Place outcome = Place::taken;
     in_transaction([&] {
         own_place = place();
-        taken = LockAcquire(&own_place, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
-        if (!taken)
+        has_place = LockAcquire(&own_place, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
+        if (!has_place) {
+            outcome = is_at_work() ? Place::refused : Place::waiting;
             return;
-        has_place = true;
+        }
         Oid types[] = {TEXTOID};
         Datum values[] = {CStringGetTextDatum(message->entry)};
         keep_book("select tenancy.isolation_run_begin($1::pg_catalog.jsonb)", 1, types, values);
         bool is_null;
         run->id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
     });
-    return taken;
+    return outcome;
 }
 
 void plan(Run *run)
@@ -176,7 +228,10 @@ void end(const Run &run, const char *error)
 void perform(Message *message)
 {
     Run run{};
-    if (!begin(message, &run)) {
+    Place own;
+    while ((own = begin(message, &run)) == Place::waiting)
+        pause();
+    if (own == Place::refused) {
         message->phase = Phase::busy;
         return;
     }
@@ -205,29 +260,6 @@ void perform(Message *message)
     end(run, error->message != nullptr ? error->message : "an error without a message");
 }
 
-// ---------------------------------------------------------------- its book
-
-// Under the latest snapshot, null where there is no such run. May ereport.
-char *state_on_record(int64 id)
-{
-    const Oid schema = get_namespace_oid("tenancy", false);
-    Relation book = table_open(get_relname_relid("isolation_run", schema), AccessShareLock);
-    ScanKeyData condition;
-    ScanKeyInit(&condition, column_id, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(id));
-    Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-    SysScanDesc scan =
-        systable_beginscan(book, get_relname_relid("isolation_run_pkey", schema), true, snapshot, 1, &condition);
-    char *state = nullptr;
-    if (HeapTuple row = systable_getnext(scan); HeapTupleIsValid(row)) {
-        bool is_null;
-        state = TextDatumGetCString(heap_getattr(row, column_state, RelationGetDescr(book), &is_null));
-    }
-    systable_endscan(scan);
-    UnregisterSnapshot(snapshot);
-    table_close(book, AccessShareLock);
-    return state;
-}
-
 } // namespace
 
 } // namespace tenancy::isolation_run
@@ -237,9 +269,11 @@ using namespace tenancy;
 // (owner oid) → number of the run. The run is not the caller's transaction: it goes on when that is rolled back.
 TENANCY_FUNCTION(tenancy_launch_isolation_run)
 {
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
     PreventCommandIfReadOnly("tenancy.start_isolation_run()");
     PreventCommandDuringRecovery("tenancy.start_isolation_run()");
-    if (isolation_run::is_taken())
+    if (isolation_run::is_at_work())
         isolation_run::refuse_second();
 
     dsm_segment *segment = dsm_create(sizeof(isolation_run::Message), 0);
@@ -257,10 +291,7 @@ TENANCY_FUNCTION(tenancy_launch_isolation_run)
     // It has ended, or told; the last look is after the end.
     for (bool ended = false; message->phase == isolation_run::Phase::starting && !ended;) {
         ended = GetBackgroundWorkerPid(handle, &pid) == BGWH_STOPPED;
-        (void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, isolation_run::pause_ms,
-                         PG_WAIT_EXTENSION);
-        ResetLatch(MyLatch);
-        CHECK_FOR_INTERRUPTS();
+        isolation_run::pause();
     }
     const isolation_run::Phase phase = message->phase;
     pg_read_barrier();
