@@ -35,9 +35,9 @@ export function FindingsSection({ session }: { session: Session }) {
 }
 
 function Findings({ findings, rules }: { findings: Finding[]; rules: number | null }) {
-  const groups = openFindings(findings)
+  const open = openFindings(findings)
   const accepted = acceptedFindings(findings)
-  const count = groups.reduce((sum, group) => sum + group.findings.length, 0)
+  const count = open.length
   const asked = rules === null ? 'All rules were' : `${rules} rules were`
   return (
     <>
@@ -46,19 +46,15 @@ function Findings({ findings, rules }: { findings: Finding[]; rules: number | nu
           ? `Nothing was found. ${asked} tried on this database.`
           : `${count} ${count === 1 ? 'way' : 'ways'} around isolation ${count === 1 ? 'is' : 'are'} open, the worst first. ${asked} tried.`}
       </Text>
-      {groups.map((group) => (
-        <Stack key={group.severity} gap="sm">
-          {group.findings.map((finding) => (
-            <FindingCard key={`${finding.rule} ${finding.object}`} finding={finding} />
-          ))}
-        </Stack>
+      {open.map((finding) => (
+        <FindingCard key={keyOf(finding)} finding={finding} />
       ))}
       {accepted.length > 0 && (
         <details>
           <summary>{accepted.length} accepted</summary>
           <Stack gap="sm" mt="sm">
             {accepted.map((finding) => (
-              <FindingCard key={`${finding.rule} ${finding.object}`} finding={finding} />
+              <FindingCard key={keyOf(finding)} finding={finding} />
             ))}
           </Stack>
         </details>
@@ -67,17 +63,19 @@ function Findings({ findings, rules }: { findings: Finding[]; rules: number | nu
   )
 }
 
+const keyOf = ({ rule, object }: Finding) => [rule, object].join(' ')
+
 function FindingCard({ finding: { severity, rule, object, hole, gain, mend, accepted } }: { finding: Finding }) {
   const id = useId()
   return (
     <Paper withBorder p="md" component="article" aria-labelledby={id}>
       <Stack gap="xs">
         <div className="outcome-head">
-          <Badge className={`severity severity-${severity}`} variant="default" tt="none">
+          <Badge className={`severity severity-${severity ?? ''}`} variant="default" tt="none">
             {severity}
           </Badge>
           <Title order={3} size="h5" id={id}>
-            {sentenceOf(hole)}
+            {sentenceOf(hole ?? '')}
           </Title>
         </div>
         <Text size="sm">
@@ -100,7 +98,7 @@ function FindingCard({ finding: { severity, rule, object, hole, gain, mend, acce
               <Text size="sm" fw={600}>
                 How to mend it
               </Text>
-              <CopyButton text={mend} of={`how to mend ${object}`} />
+              <CopyButton text={mend} of={`how to mend ${object ?? ''}`} />
             </Group>
             <pre className="sql-text">{mend}</pre>
           </div>

@@ -3,21 +3,26 @@ import { useState } from 'react'
 import type { Session } from '../api/client'
 import { useChange, useRows } from '../api/rows'
 import { explain } from '../logic/explanation'
-import { byTable, formatMoment, plainComment, plainLine, runText, type ResultLine, type Run, type TableResults } from '../logic/isolation'
+import {
+  byTable,
+  plainComment,
+  plainLine,
+  runNote,
+  runText,
+  type ResultLine,
+  type Run,
+  type TableResults,
+} from '../logic/isolation'
+import { exactTime } from '../logic/moment'
 import { ErrorNotice } from './error-notice'
 
 const pollMs = 700
 /** As many rows as the gateway gives in one answer. */
 const mostLines = 1000
 
-interface KnownRun extends Run {
-  id: string | number
-  startedAt: string
-}
-
 /** The suite that tries to break out of each table: started here, watched while it runs, and its runs of before. */
 export function IsolationSuite({ session }: { session: Session }) {
-  const [chosen, setChosen] = useState<KnownRun['id'] | null>(null)
+  const [chosen, setChosen] = useState<Run['id']>(null)
   const runs = useRows(
     session,
     'isolation_runs',
@@ -69,12 +74,12 @@ export function IsolationSuite({ session }: { session: Session }) {
   )
 }
 
-function RunView({ session, run }: { session: Session; run: KnownRun }) {
+function RunView({ session, run }: { session: Session; run: Run }) {
   const results = useRows(
     session,
     'isolation_results',
     // Red lines first: what does not fit into one answer is green.
-    (rows) => rows.select().eq('runId', run.id).order('ok').order('number').limit(mostLines),
+    (rows) => rows.select().eq('runId', run.id ?? -1).order('ok').order('number').limit(mostLines),
     { key: [run.id, run.state, run.tablesDone] },
   )
   const tables = byTable(results.data ?? [])
@@ -137,7 +142,7 @@ function LineView({ line }: { line: ResultLine }) {
   )
 }
 
-function EarlierRuns({ runs, shown, onChoose }: { runs: KnownRun[]; shown: KnownRun['id'] | null; onChoose: (id: KnownRun['id']) => void }) {
+function EarlierRuns({ runs, shown, onChoose }: { runs: Run[]; shown: Run['id']; onChoose: (id: Run['id']) => void }) {
   return (
     <Stack gap={4}>
       <Title order={3} size="h5">
@@ -154,10 +159,10 @@ function EarlierRuns({ runs, shown, onChoose }: { runs: KnownRun[]; shown: Known
               }}
             >
               <Text span size="sm" fw={run.id === shown ? 600 : undefined}>
-                {formatMoment(run.startedAt)}
+                {exactTime(run.startedAt ?? '')}
               </Text>
               <Text span size="sm" c="dimmed">
-                {run.state === 'passed' ? 'all green' : run.state === 'failed' ? `${run.failed} red` : run.state}
+                {runNote(run)}
               </Text>
             </UnstyledButton>
           </li>

@@ -52,10 +52,10 @@ export function ProtectedTables({ session }: { session: Session }) {
 }
 
 interface Kept {
-  kind: string
+  kind: string | null
   tenantColumn: string | null
   ownerColumn: string | null
-  shared: boolean
+  shared: boolean | null
 }
 
 function keeping({ kind, tenantColumn, ownerColumn, shared }: Kept): string {

@@ -1,30 +1,26 @@
 /** What the isolation page makes of findings and of the suite's lines. */
 
-export const severities = ['critical', 'high', 'medium', 'low'] as const
-export type Severity = (typeof severities)[number]
+const severities = ['critical', 'high', 'medium', 'low'] as const
 
 export interface Finding {
-  severity: string
-  rule: string
-  object: string
-  hole: string
-  gain: string
+  severity: string | null
+  rule: string | null
+  object: string | null
+  /** The rule in a few words. */
+  hole: string | null
+  gain: string | null
   mend: string | null
+  /** Why somebody lives with it. */
   accepted: string | null
 }
 
-export interface FindingGroup {
-  severity: string
-  findings: Finding[]
-}
-
 /** Findings that nobody has accepted, the worst first. */
-export function openFindings(findings: readonly Finding[]): FindingGroup[] {
-  const open = findings.filter(({ accepted }) => accepted === null)
-  const names = [...new Set([...severities, ...open.map(({ severity }) => severity)])]
-  return names
-    .map((severity) => ({ severity, findings: open.filter((finding) => finding.severity === severity) }))
-    .filter((group) => group.findings.length > 0)
+export function openFindings(findings: readonly Finding[]): Finding[] {
+  const rank = ({ severity }: Finding) => {
+    const place = severities.findIndex((name) => name === severity)
+    return place === -1 ? severities.length : place
+  }
+  return findings.filter(({ accepted }) => accepted === null).sort((a, b) => rank(a) - rank(b))
 }
 
 export function acceptedFindings(findings: readonly Finding[]): Finding[] {
@@ -32,11 +28,11 @@ export function acceptedFindings(findings: readonly Finding[]): Finding[] {
 }
 
 export interface ResultLine {
-  number: number
+  number: number | null
   tableName: string | null
-  ok: boolean
-  skipped: boolean
-  line: string
+  ok: boolean | null
+  skipped: boolean | null
+  line: string | null
   comment: string | null
 }
 
@@ -51,7 +47,7 @@ export interface TableResults {
 /** The lines of each table, in the order in which they were tried. */
 export function byTable(results: readonly ResultLine[]): TableResults[] {
   const tables = new Map<string, TableResults>()
-  for (const line of [...results].sort((a, b) => a.number - b.number)) {
+  for (const line of [...results].sort((a, b) => Number(a.number) - Number(b.number))) {
     const tableName = line.tableName ?? 'the whole'
     const table = tables.get(tableName) ?? { tableName, passed: 0, failed: 0, skipped: 0, lines: [] }
     tables.set(tableName, table)
@@ -65,7 +61,7 @@ export function byTable(results: readonly ResultLine[]): TableResults[] {
 
 /** What a line of TAP says, without its number, its table and its mark. */
 export function plainLine({ line, tableName }: Pick<ResultLine, 'line' | 'tableName'>): string {
-  const said = line.replace(/^(not )?ok \d+ (- )?/, '').replace(/\s*# SKIP\b\s*/i, ': ')
+  const said = (line ?? '').replace(/^(not )?ok \d+ (- )?/, '').replace(/\s*# SKIP\b\s*/i, ': ')
   const text = tableName !== null && said.startsWith(`${tableName}: `) ? said.slice(tableName.length + 2) : said
   return text.charAt(0).toUpperCase() + text.slice(1)
 }
@@ -76,33 +72,38 @@ export function plainComment(comment: string): string {
 }
 
 export interface Run {
-  state: string
+  id: number | null
+  startedAt: string | null
+  state: string | null
   tables: number | null
-  tablesDone: number
-  passed: number
-  failed: number
+  tablesDone: number | null
+  passed: number | null
+  failed: number | null
+  skipped: number | null
   error: string | null
 }
 
 const many = (count: number, one: string) => `${count} ${one}${count === 1 ? '' : 's'}`
 
 /** A run in one sentence. */
-export function runText({ state, tables, tablesDone, passed, failed, error }: Run): string {
-  switch (state) {
+export function runText(run: Run): string {
+  const [passed, failed, skipped] = [run.passed ?? 0, run.failed ?? 0, run.skipped ?? 0]
+  switch (run.state) {
     case 'running':
-      return tables === null ? 'Starting' : `Running: ${tablesDone} of ${many(tables, 'table')} done`
+      return run.tables === null ? 'Starting' : `Running: ${run.tablesDone ?? 0} of ${many(run.tables, 'table')} done`
     case 'passed':
-      return `Every attempt failed, as it should: ${passed} of ${passed} lines are green.`
+      return `Isolation holds: all ${many(passed, 'line')} are green${skipped === 0 ? '' : `, ${skipped} say nothing`}.`
     case 'failed':
+      if (failed === 0) return run.error ?? 'It has failed.'
       return `${many(failed, 'line')} of ${passed + failed} ${failed === 1 ? 'is' : 'are'} red.`
     default:
-      return error === null ? 'It broke off.' : `It broke off: ${error}`
+      return run.error === null ? 'It broke off.' : `It broke off: ${run.error}`
   }
 }
 
-export function formatMoment(iso: string): string {
-  const moment = new Date(iso)
-  return Number.isNaN(moment.getTime())
-    ? iso
-    : moment.toLocaleString('en', { dateStyle: 'medium', timeStyle: 'short' })
+/** A run in a list of them. */
+export function runNote({ state, failed }: Run): string {
+  if (state === 'passed') return 'all green'
+  if (state === 'failed') return `${failed ?? 0} red`
+  return state === 'running' ? 'running' : 'broke off'
 }

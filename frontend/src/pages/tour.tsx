@@ -142,7 +142,7 @@ function Tour({ session, tenantId, demo }: { session: Session; tenantId: string;
         </Group>
       </Stack>
 
-      <Accordion variant="separated" order={2} className="attacks">
+      <Accordion variant="contained" order={2}>
         {attacks.map((attack) => {
           const trial = trials[attack.id]
           return (
