@@ -329,5 +329,7 @@ extern "C" PGDLLEXPORT void tenancy_isolation_run_main(Datum argument)
         return; // the caller has gone
     BackgroundWorkerInitializeConnectionByOid(message->database, message->owner, 0);
     before_shmem_exit(isolation_run::leave_place, 0);
+    // Of two who wait for each other's locks the first to notice gives way: that shall not be the application.
+    SetConfigOption("deadlock_timeout", "100ms", PGC_SUSET, PGC_S_SESSION);
     isolation_run::perform(message);
 }
