@@ -1,4 +1,4 @@
-import { homePath, usersPath } from './return-path'
+import { homePath, isolationPath, tourPath, usersPath } from './return-path'
 
 /** A link of the menu. Whom it is not for may know the page all the same: it says so in words. */
 export interface PageLink {
@@ -22,6 +22,17 @@ const groups: PageGroup[] = [
       { path: homePath, label: 'Patients' },
       { path: usersPath, label: 'Users' },
     ],
+  },
+  {
+    label: 'Protection',
+    for: 'everybody',
+    links: [{ path: isolationPath, label: 'Isolation' }],
+  },
+  {
+    label: 'Demo',
+    for: 'everybody',
+    demoOnly: true,
+    links: [{ path: tourPath, label: 'Try to break in' }],
   },
 ]
 

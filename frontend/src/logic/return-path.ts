@@ -1,5 +1,7 @@
 export const homePath = '/patients'
 export const usersPath = '/users'
+export const isolationPath = '/isolation'
+export const tourPath = '/tour'
 export const signInPath = '/signin'
 
 /**
