@@ -1,5 +1,8 @@
 export const homePath = '/patients'
 export const usersPath = '/users'
+export const sessionsPath = '/sessions'
+export const tenantsPath = '/admin/tenants'
+export const auditPath = '/admin/audit'
 export const signInPath = '/signin'
 
 /**
