@@ -83,7 +83,7 @@ function RunView({ session, run }: { session: Session; run: Run }) {
     { key: [run.id, run.state, run.tablesDone] },
   )
   const tables = byTable(results.data ?? [])
-  const percent = run.tables === null || run.tables === 0 ? 0 : (100 * run.tablesDone) / run.tables
+  const percent = run.tables === null || run.tables === 0 ? 0 : (100 * (run.tablesDone ?? 0)) / run.tables
   return (
     <Stack gap="sm">
       <Text role="status" fw={600} className={run.state === 'passed' ? 'all-well' : undefined}>
