@@ -5,6 +5,7 @@ import { useChange, useRows } from '../api/rows'
 import { explain } from '../logic/explanation'
 import {
   byTable,
+  formatMoment,
   plainComment,
   plainLine,
   runNote,
@@ -13,7 +14,6 @@ import {
   type Run,
   type TableResults,
 } from '../logic/isolation'
-import { exactTime } from '../logic/moment'
 import { ErrorNotice } from './error-notice'
 
 const pollMs = 700
@@ -83,7 +83,7 @@ function RunView({ session, run }: { session: Session; run: Run }) {
     { key: [run.id, run.state, run.tablesDone] },
   )
   const tables = byTable(results.data ?? [])
-  const percent = run.tables === null || run.tables === 0 ? 0 : (100 * run.tablesDone) / run.tables
+  const percent = run.tables === null || run.tables === 0 ? 0 : (100 * (run.tablesDone ?? 0)) / run.tables
   return (
     <Stack gap="sm">
       <Text role="status" fw={600} className={run.state === 'passed' ? 'all-well' : undefined}>
@@ -159,7 +159,7 @@ function EarlierRuns({ runs, shown, onChoose }: { runs: Run[]; shown: Run['id'];
               }}
             >
               <Text span size="sm" fw={run.id === shown ? 600 : undefined}>
-                {exactTime(run.startedAt ?? '')}
+                {formatMoment(run.startedAt)}
               </Text>
               <Text span size="sm" c="dimmed">
                 {runNote(run)}
