@@ -1,9 +1,19 @@
 import { Navigate, Route, Routes } from 'react-router'
 import { useOtherTabs } from './api/queries'
+import { RequireAllTenants } from './components/all-tenants-gate'
 import { lazyPage } from './components/lazy-page'
 import { RequireSession, RequireTenant } from './components/session-gate'
 import { SignedInFrame } from './components/signed-in-frame'
-import { homePath, isolationPath, signInPath, tourPath, usersPath } from './logic/return-path'
+import {
+  auditPath,
+  homePath,
+  isolationPath,
+  sessionsPath,
+  signInPath,
+  tenantsPath,
+  tourPath,
+  usersPath,
+} from './logic/return-path'
 import { NotHerePage } from './pages/not-here'
 import { PatientsPage } from './pages/patients'
 import { SignInPage } from './pages/sign-in'
@@ -12,6 +22,9 @@ import { UsersPage } from './pages/users'
 
 const IsolationPage = lazyPage(async () => (await import('./pages/isolation')).IsolationPage)
 const TourPage = lazyPage(async () => (await import('./pages/tour')).TourPage)
+const SessionsPage = lazyPage(async () => (await import('./pages/sessions')).SessionsPage)
+const TenantsPage = lazyPage(async () => (await import('./pages/tenants')).TenantsPage)
+const AuditPage = lazyPage(async () => (await import('./pages/audit')).AuditPage)
 
 export function AppRoutes() {
   useOtherTabs()
@@ -27,6 +40,11 @@ export function AppRoutes() {
             <Route path={usersPath} element={<UsersPage />} />
             <Route path={isolationPath} element={<IsolationPage />} />
             <Route path={tourPath} element={<TourPage />} />
+            <Route path={sessionsPath} element={<SessionsPage />} />
+            <Route element={<RequireAllTenants />}>
+              <Route path={tenantsPath} element={<TenantsPage />} />
+              <Route path={auditPath} element={<AuditPage />} />
+            </Route>
           </Route>
         </Route>
       </Route>

@@ -14,3 +14,8 @@ export function PageTitle({ children, takesFocus = true }: { children: string; t
     </Title>
   )
 }
+
+/** For when what had the focus is gone. */
+export function focusHeading(): void {
+  document.querySelector<HTMLElement>('main h1')?.focus()
+}

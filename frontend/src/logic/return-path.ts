@@ -2,6 +2,9 @@ export const homePath = '/patients'
 export const usersPath = '/users'
 export const isolationPath = '/isolation'
 export const tourPath = '/tour'
+export const sessionsPath = '/sessions'
+export const tenantsPath = '/admin/tenants'
+export const auditPath = '/admin/audit'
 export const signInPath = '/signin'
 
 /**
