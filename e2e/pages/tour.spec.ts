@@ -175,8 +175,8 @@ test.describe('where the protection really is taken away', () => {
     await expect(outcome).toContainText('Broken in')
     await expect(outcome).toContainText('20 rows of others came back.')
     await expect(outcome.locator('.foreign-row')).not.toHaveCount(0)
-    await tryAll(page, '5 broke in.')
-    for (const title of ['Forget the WHERE', 'Plant a row', 'Delete what is theirs', 'Ask with an error', 'Guess an id']) {
+    await tryAll(page, '6 broke in.')
+    for (const title of ['Forget the WHERE', 'Plant a row', 'Delete what is theirs', 'Ask with an error', 'Guess an id', 'Forge the tenant in JSON']) {
       await expect(attack(page, title)).toContainText('Broken in')
     }
     await demo.sql('alter table app.patients enable row level security')

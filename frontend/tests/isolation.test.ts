@@ -3,7 +3,6 @@ import { ApiError } from '../src/api/client'
 import {
   acceptedFindings,
   byTable,
-  formatMoment,
   openFindings,
   plainComment,
   plainLine,
@@ -104,8 +103,6 @@ it('a run is told in one sentence', () => {
     'running',
     'broke off',
   ])
-  expect(formatMoment(null)).toBe('')
-  expect(formatMoment('2026-11-25T10:54:00Z')).toContain('2026')
 })
 
 describe('why', () => {

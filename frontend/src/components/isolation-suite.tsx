@@ -5,7 +5,6 @@ import { useChange, useRows } from '../api/rows'
 import { explain } from '../logic/explanation'
 import {
   byTable,
-  formatMoment,
   plainComment,
   plainLine,
   runNote,
@@ -14,6 +13,7 @@ import {
   type Run,
   type TableResults,
 } from '../logic/isolation'
+import { exactTime } from '../logic/moment'
 import { ErrorNotice } from './error-notice'
 
 const pollMs = 700
@@ -164,7 +164,7 @@ function EarlierRuns({ runs, shown, onChoose }: { runs: Run[]; shown: Run['id'];
               }}
             >
               <Text span size="sm" fw={run.id === shown ? 600 : undefined}>
-                {formatMoment(run.startedAt)}
+                {run.startedAt !== null && exactTime(run.startedAt)}
               </Text>
               <Text span size="sm" c="dimmed">
                 {runNote(run)}

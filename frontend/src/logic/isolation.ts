@@ -107,11 +107,3 @@ export function runNote({ state, failed }: Run): string {
   if (state === 'failed') return `${failed ?? 0} red`
   return state === 'running' ? 'running' : 'broke off'
 }
-
-const moments = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium' })
-
-/** When a run began, where the reader is. */
-export function formatMoment(iso: string | null): string {
-  const moment = new Date(iso ?? '')
-  return Number.isNaN(moment.getTime()) ? '' : moments.format(moment)
-}
