@@ -141,6 +141,41 @@ export const views: View[] = [
     },
   },
   { name: 'users', demo: 'many', as: manyAdmin, path: '/users', ready: table('Users') },
+  {
+    name: 'isolation',
+    demo: 'one',
+    as: admin,
+    path: '/isolation',
+    ready: async (page) => {
+      await table('Protected tables')(page)
+      await expect(page.getByText(/rules were tried/)).toBeVisible()
+      await page.getByText('1 accepted').click()
+    },
+  },
+  {
+    name: 'isolation of a tenant',
+    demo: 'many',
+    as: 'joe',
+    path: '/isolation',
+    ready: async (page) => {
+      await page.getByRole('textbox', { name: 'Id' }).fill('6')
+      await page.getByRole('button', { name: 'Ask why' }).click()
+      await expect(page.getByText('No row that you may see')).toBeVisible()
+    },
+  },
+  { name: 'tour', demo: 'one', as: user, path: '/tour', ready: heading('Try to break in') },
+  {
+    name: 'tour with an answer',
+    demo: 'one',
+    as: user,
+    path: '/tour',
+    ready: async (page) => {
+      const item = page.getByRole('heading', { name: 'Forget the WHERE' }).getByRole('button')
+      await item.click()
+      await page.getByRole('region', { name: 'Forget the WHERE' }).getByRole('button', { name: 'Send it' }).click()
+      await expect(item).toContainText('Harmless')
+    },
+  },
 ]
 
 /** Opens a view in a fresh context; `url` is of another gateway than the one that all tests share. */

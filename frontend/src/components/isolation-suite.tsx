@@ -136,7 +136,12 @@ function LineView({ line }: { line: ResultLine }) {
       <span className="suite-mark">{kind}</span>
       <span>
         {plainLine(line)}
-        {line.comment !== null && !line.ok && <pre className="sql-text">{plainComment(line.comment)}</pre>}
+        {kind === 'skipped' && line.comment !== null && (
+          <Text span size="sm" c="dimmed">
+            {`: ${plainComment(line.comment)}`}
+          </Text>
+        )}
+        {kind === 'red' && line.comment !== null && <pre className="sql-text">{plainComment(line.comment)}</pre>}
       </span>
     </li>
   )
@@ -159,7 +164,7 @@ function EarlierRuns({ runs, shown, onChoose }: { runs: Run[]; shown: Run['id'];
               }}
             >
               <Text span size="sm" fw={run.id === shown ? 600 : undefined}>
-                {exactTime(run.startedAt ?? '')}
+                {run.startedAt !== null && exactTime(run.startedAt)}
               </Text>
               <Text span size="sm" c="dimmed">
                 {runNote(run)}

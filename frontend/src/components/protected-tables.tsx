@@ -23,10 +23,10 @@ export function ProtectedTables({ session }: { session: Session }) {
             <Table.Thead>
               <Table.Tr>
                 <Table.Th scope="col">Table</Table.Th>
+                <Table.Th scope="col">Protection</Table.Th>
                 <Table.Th scope="col">Rows belong to</Table.Th>
                 <Table.Th scope="col">Tenants may</Table.Th>
                 <Table.Th scope="col">Policies</Table.Th>
-                <Table.Th scope="col">Protection</Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>
@@ -35,12 +35,12 @@ export function ProtectedTables({ session }: { session: Session }) {
                   <Table.Td>
                     <Code>{table.tableName}</Code>
                   </Table.Td>
-                  <Table.Td>{keeping(table)}</Table.Td>
-                  <Table.Td>{table.access === 'read' ? 'read' : 'read and write'}</Table.Td>
-                  <Table.Td>{table.policies}</Table.Td>
                   <Table.Td>
                     <span className={table.intact ? 'mark mark-good' : 'mark mark-bad'}>{table.intact ? 'intact' : 'broken'}</span>
                   </Table.Td>
+                  <Table.Td>{keeping(table)}</Table.Td>
+                  <Table.Td>{table.access === 'read' ? 'read' : 'read and write'}</Table.Td>
+                  <Table.Td>{table.policies}</Table.Td>
                 </Table.Tr>
               ))}
             </Table.Tbody>

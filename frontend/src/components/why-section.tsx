@@ -2,7 +2,7 @@ import { Button, Loader, NativeSelect, Paper, Stack, Text, TextInput, Title } fr
 import { useState, type SubmitEvent } from 'react'
 import type { Session } from '../api/client'
 import { useCall } from '../api/rows'
-import { explain } from '../logic/explanation'
+import { adviceOf, explainWhy } from '../logic/why'
 import { ErrorNotice } from './error-notice'
 
 const resources = [
@@ -59,21 +59,24 @@ export function WhySection({ session }: { session: Session }) {
 
 function Reasons({ session, asked }: { session: Session; asked: { resource: string; key: string } }) {
   const reasons = useCall(session, 'why_row', asked)
-  if (reasons.isError) return <ErrorNotice explanation={explain(reasons.error)} />
+  if (reasons.isError) return <ErrorNotice explanation={explainWhy(reasons.error)} />
   if (reasons.data === undefined) return <Loader role="status" aria-label="Asking" />
   return (
     <Paper withBorder p="md" role="status" maw={680}>
       <Stack component="ul" className="plain-list" gap="sm">
-        {reasons.data.map(({ reason, explanation, hint }) => (
-          <li key={`${reason} ${explanation}`}>
-            <Text>{explanation}</Text>
-            {hint && (
-              <Text size="sm" c="dimmed">
-                {hint}
-              </Text>
-            )}
-          </li>
-        ))}
+        {reasons.data.map((reason) => {
+          const advice = adviceOf(reason)
+          return (
+            <li key={[reason.reason, reason.explanation].join(' ')}>
+              <Text>{reason.explanation}</Text>
+              {advice !== null && (
+                <Text size="sm" c="dimmed">
+                  {advice}
+                </Text>
+              )}
+            </li>
+          )
+        })}
       </Stack>
     </Paper>
   )
