@@ -328,7 +328,7 @@ export interface components {
              */
             readonly id?: number;
         };
-        /** @description For the tour of the demo: runs SQL of the visitor's own as the visitor, and tells at most 100 of its rows. What is refused is told as the database says it. */
+        /** @description For the tour of the demo: runs SQL of the visitor's own as the visitor, and tells at most 100 of its rows. A mistake is told in the words of the database. */
         "tour_statement.arguments": {
             statement: string | null;
         };
