@@ -32,9 +32,11 @@ export class OwnDemo {
     const database = `${name}_${randomBytes(6).toString('hex')}`
     to.pathname = database
     try {
+      // Some of the demo's functions have rights because their owner is the database's.
       await psql(
         'postgres',
-        `create database :"database" template :"template";
+        `select pg_get_userbyid(datdba) as owner from pg_database where datname = :'template' \\gset
+         create database :"database" owner :"owner" template :"template";
          revoke all on database :"database" from public;
          grant connect on database :"database" to :"gateway"`,
         { database, template: `${name}_template`, gateway: to.username },
