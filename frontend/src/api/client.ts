@@ -1,4 +1,5 @@
 /** The gateway's HTTP interface, and the one place where the page talks to the network. */
+import type { Stats } from '../logic/gateway-counts'
 
 export interface Tenant {
   id: string
@@ -36,6 +37,14 @@ export interface User {
   isAdmin?: boolean
   /** Where a user belongs to one tenant alone. */
   tenantId?: number | string
+}
+
+/** What a tenant has; for admins who have chosen none. */
+export interface TenantOverview {
+  id: number | string
+  displayName: string
+  users: number
+  patients: number
 }
 
 /** Whose rows an answer holds; without a tenant those of all, for an admin. */
@@ -192,4 +201,7 @@ export const api = {
   patients: (signal?: AbortSignal) => rows<Patient>('/patients', signal),
   tenants: (signal?: AbortSignal) => rows<TenantRow>('/tenants', signal),
   users: (signal?: AbortSignal) => rows<User>('/users', signal),
+  tenantOverview: (signal?: AbortSignal) =>
+    rows<TenantOverview>('/tenant_overview?select=id,displayName,users,patients', signal),
+  stats: (signal?: AbortSignal) => json<Stats>('GET', '/stats', undefined, signal),
 }

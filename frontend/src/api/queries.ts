@@ -22,7 +22,7 @@ const renewalMs = 200
 
 const refused = (error: unknown) => error instanceof ApiError && error.status === 401
 /** Also 403: the session that the cookie now names may have no tenant. */
-const refusedOrForbidden = (error: unknown) => error instanceof ApiError && [401, 403].includes(error.status)
+export const refusedOrForbidden = (error: unknown) => error instanceof ApiError && [401, 403].includes(error.status)
 
 function forgetRows(client: QueryClient): void {
   client.removeQueries({ queryKey: rowsKey })
@@ -186,7 +186,7 @@ export function useDemo() {
   })
 }
 
-function keyOf(session: Session) {
+export function keyOf(session: Session) {
   return [...rowsKey, session.userId, session.tenantId]
 }
 
@@ -211,7 +211,7 @@ async function readRows<Row>(client: QueryClient, session: Session, ask: () => P
   return attempt()
 }
 
-function useRows<Row, Data = Row[]>(
+export function useRows<Row, Data = Row[]>(
   session: Session,
   resource: string,
   ask: (signal: AbortSignal) => Promise<Rows<Row>>,

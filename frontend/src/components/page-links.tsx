@@ -1,8 +1,8 @@
 import { NavLink } from 'react-router'
-import { homePath, usersPath } from '../logic/return-path'
+import { activityPath, homePath, usersPath } from '../logic/return-path'
 
 /** The way between the pages of a session. */
-export function PageLinks() {
+export function PageLinks({ isAdmin }: { isAdmin: boolean }) {
   return (
     <nav aria-label="Pages" className="page-links">
       <NavLink to={homePath} className="page-link">
@@ -11,6 +11,11 @@ export function PageLinks() {
       <NavLink to={usersPath} className="page-link">
         Users
       </NavLink>
+      {isAdmin && (
+        <NavLink to={activityPath} className="page-link">
+          Activity
+        </NavLink>
+      )}
     </nav>
   )
 }

@@ -34,7 +34,7 @@ export function SignedInFrame({ session, children }: { session: Session; childre
         <Container size="md" py="sm">
           <div className="page-header-parts">
             <Logo />
-            {decided && <PageLinks />}
+            {decided && <PageLinks isAdmin={session.isAdmin} />}
             <Text className="page-header-welcome">{welcome(session)}</Text>
             {decided && <TenantSwitch session={session} choices={tenantChoices(session, names)} choose={choose} />}
             <Group gap="xs" wrap="nowrap">

@@ -1,5 +1,6 @@
 export const homePath = '/patients'
 export const usersPath = '/users'
+export const activityPath = '/activity'
 export const signInPath = '/signin'
 
 /**
