@@ -22,12 +22,12 @@ load_demo() { # FOLDER
     "${psql_quiet[@]}" -f "$1/00_roles.sql" &&
         PGDATABASE=postgres "${psql_quiet[@]}" -c "create database $database owner $owner template template0" &&
         PGDATABASE=$database "${psql_quiet[@]}" --single-transaction -f "$1/10_database.sql" || return
-    for file in "$1"/[2-9]?_*.sql; do
+    for file in "$1"/[2-9]?_*.sql "$1"/../console/*.sql; do
         PGDATABASE=$database PGOPTIONS="-c role=$owner" "${psql_quiet[@]}" --single-transaction -f "$file" || return
     done
 }
 
-for folder in "$(dirname "${BASH_SOURCE[0]}")"/../sql/*/; do
+for folder in "$(dirname "${BASH_SOURCE[0]}")"/../sql/*_per_user/; do
     name=$(basename "$folder")
     load_demo "$folder" >"$SCRATCH/load" 2>&1
     is "$(grep -v '^$' "$SCRATCH/load" | grep -cE 'ERROR|FATAL')" 0 "$name: it loads"

@@ -1,8 +1,9 @@
-import { lazy, Suspense } from 'react'
 import { Navigate, Route, Routes } from 'react-router'
 import { useOtherTabs } from './api/queries'
-import { FullPageLoader } from './components/full-page-loader'
+import { RequireAllTenants } from './components/all-tenants-gate'
+import { lazyPage } from './components/lazy-page'
 import { RequireSession, RequireTenant } from './components/session-gate'
+import { SignedInFrame } from './components/signed-in-frame'
 import { activityPath, homePath, signInPath, usersPath } from './logic/return-path'
 import { NotHerePage } from './pages/not-here'
 import { PatientsPage } from './pages/patients'
@@ -10,7 +11,7 @@ import { SignInPage } from './pages/sign-in'
 import { TenantPage } from './pages/tenant'
 import { UsersPage } from './pages/users'
 
-const ActivityPage = lazy(async () => ({ default: (await import('./pages/activity')).ActivityPage }))
+const ActivityPage = lazyPage(async () => (await import('./pages/activity')).ActivityPage)
 
 export function AppRoutes() {
   useOtherTabs()
@@ -19,18 +20,15 @@ export function AppRoutes() {
       <Route path="/" element={<Navigate to={homePath} replace />} />
       <Route path={signInPath} element={<SignInPage />} />
       <Route element={<RequireSession />}>
-        <Route path="/tenant" element={<TenantPage />} />
-        <Route element={<RequireTenant />}>
-          <Route path={homePath} element={<PatientsPage />} />
-          <Route path={usersPath} element={<UsersPage />} />
-          <Route
-            path={activityPath}
-            element={
-              <Suspense fallback={<FullPageLoader />}>
-                <ActivityPage />
-              </Suspense>
-            }
-          />
+        <Route element={<SignedInFrame />}>
+          <Route path="/tenant" element={<TenantPage />} />
+          <Route element={<RequireTenant />}>
+            <Route path={homePath} element={<PatientsPage />} />
+            <Route path={usersPath} element={<UsersPage />} />
+            <Route element={<RequireAllTenants />}>
+              <Route path={activityPath} element={<ActivityPage />} />
+            </Route>
+          </Route>
         </Route>
       </Route>
       <Route path="*" element={<NotHerePage />} />

@@ -249,6 +249,7 @@ describe('tenants', () => {
     const { user } = open('/patients')
     await user.click(await screen.findByRole('button', { name: 'tenant 2' }))
     expect(await screen.findByText('Welcome, jeremy of tenant 2')).toBeTruthy()
+    await screen.findByRole('table')
     expect(asked.indexOf('GET /api/patients')).toBeGreaterThan(asked.indexOf('POST /api/auth/tenant'))
   })
 

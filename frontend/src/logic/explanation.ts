@@ -7,6 +7,15 @@ export interface Explanation {
   retryAfter: number | null
 }
 
+/** A part of the page did not arrive: the network is away, or a new version has taken its place on the server. */
+export class MissingPart extends Error {
+  override readonly name = 'MissingPart'
+
+  constructor(cause: unknown) {
+    super('A part of the page did not arrive.', { cause })
+  }
+}
+
 const wrongNameOrPassword: Explanation = {
   title: 'The user name or the password is wrong.',
   advice: 'Check both and try again.',
@@ -23,6 +32,13 @@ function sentence(text: string): string {
 }
 
 export function explain(error: unknown): Explanation {
+  if (error instanceof MissingPart) {
+    return {
+      title: 'This page could not be loaded.',
+      advice: 'Check your network connection, then load the page again.',
+      retryAfter: null,
+    }
+  }
   if (!(error instanceof ApiError)) {
     return {
       title: 'The page made a mistake.',

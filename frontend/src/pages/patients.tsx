@@ -4,7 +4,6 @@ import type { Patient } from '../api/client'
 import { usePatients, useTenantNames } from '../api/queries'
 import { RowsView } from '../components/rows-view'
 import { useCurrentSession } from '../components/session-gate'
-import { SignedInFrame } from '../components/signed-in-frame'
 import { formatCalendarDate } from '../logic/calendar-date'
 import { seesAllTenants } from '../logic/session-state'
 import { tenantNameOf, type TenantNames } from '../logic/tenant-choices'
@@ -36,16 +35,13 @@ export function PatientsPage() {
   const columns = useMemo(() => columnsFor(ofMany ? (tenants.data ?? new Map()) : null), [ofMany, tenants.data])
 
   return (
-    <SignedInFrame session={session}>
-      <RowsView
-        key={session.tenantId} // nothing of the tenant before stays, and the heading takes the focus
-        title="Patients"
-        one="patient"
-        many="patients"
-        query={patients}
-        columns={columns}
-        waiting={ofMany && tenants.isLoading}
-      />
-    </SignedInFrame>
+    <RowsView
+      title="Patients"
+      one="patient"
+      many="patients"
+      query={patients}
+      columns={columns}
+      waiting={ofMany && tenants.isLoading}
+    />
   )
 }

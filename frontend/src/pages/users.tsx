@@ -4,7 +4,6 @@ import type { User } from '../api/client'
 import { useTenantNames, useUsers } from '../api/queries'
 import { RowsView } from '../components/rows-view'
 import { useCurrentSession } from '../components/session-gate'
-import { SignedInFrame } from '../components/signed-in-frame'
 import { seesAllTenants } from '../logic/session-state'
 import { tenantNameOf, type TenantNames } from '../logic/tenant-choices'
 
@@ -35,16 +34,13 @@ export function UsersPage() {
   )
 
   return (
-    <SignedInFrame session={session}>
-      <RowsView
-        key={session.tenantId} // nothing of the tenant before stays, and the heading takes the focus
-        title="Users"
-        one="user"
-        many="users"
-        query={users}
-        columns={columns}
-        waiting={ofMany && tenants.isLoading}
-      />
-    </SignedInFrame>
+    <RowsView
+      title="Users"
+      one="user"
+      many="users"
+      query={users}
+      columns={columns}
+      waiting={ofMany && tenants.isLoading}
+    />
   )
 }

@@ -1,0 +1,36 @@
+import { activityPath, homePath, usersPath } from './return-path'
+
+/** A link of the menu. Whom it is not for may know the page all the same: it says so in words. */
+export interface PageLink {
+  path: string
+  label: string
+}
+
+export interface PageGroup {
+  label: string
+  for: 'everybody' | 'admins'
+  /** Only where the server has loaded a demo. */
+  demoOnly?: boolean
+  links: PageLink[]
+}
+
+const groups: PageGroup[] = [
+  {
+    label: 'Work',
+    for: 'everybody',
+    links: [
+      { path: homePath, label: 'Patients' },
+      { path: usersPath, label: 'Users' },
+    ],
+  },
+  {
+    label: 'All tenants',
+    for: 'admins',
+    links: [{ path: activityPath, label: 'Activity' }],
+  },
+]
+
+/** The menu of somebody: a group without a link for them is not there. */
+export function pageGroups(isAdmin: boolean, isDemo: boolean, all: PageGroup[] = groups): PageGroup[] {
+  return all.filter((group) => (isAdmin || group.for === 'everybody') && (isDemo || group.demoOnly !== true))
+}
