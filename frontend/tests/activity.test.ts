@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { highest, overviewOf, stepsOf, windowMs, withReading } from '../src/logic/activity-series'
 import { latencySummary, poolSummary, requestSummary, signInSummary, tenantActivity, tenantSummary } from '../src/logic/activity-summary'
-import { durationText, rateText, shareText, signInText, spanText, sqlstateText, timeTicks } from '../src/logic/activity-words'
+import { axisTicks, durationText, rateText, shareText, signInText, spanText, sqlstateText, timeTicks } from '../src/logic/activity-words'
 import { readingOf, type Reading } from '../src/logic/gateway-counts'
 
 interface Counted {
@@ -162,6 +162,14 @@ describe('words', () => {
     expect([null, 0.0004, 0.0123, 0.9999, 2.5].map(durationText)).toEqual(['none', '0.4 ms', '12 ms', '1 s', '2.5 s'])
     expect([shareText(0, 0), shareText(1, 3), shareText(1, 10_000)]).toEqual(['0 %', '33.3 %', 'less than 0.1 %'])
     expect([1, 40, 150].map(spanText)).toEqual(['1 second', '40 seconds', '2.5 minutes'])
+  })
+
+  it('mark an axis with round numbers', () => {
+    expect(axisTicks(9.7)).toEqual([0, 5, 10])
+    expect(axisTicks(8, 1)).toEqual([0, 2, 4, 6, 8])
+    expect(axisTicks(2, 1)).toEqual([0, 1, 2])
+    expect(axisTicks(0.049)).toEqual([0, 0.02, 0.04, 0.06])
+    expect(axisTicks(0.004)).toEqual([0, 0.001, 0.002, 0.003, 0.004])
   })
 
   it('explain SQLSTATEs that are known, by their class where the gateway tells no more', () => {

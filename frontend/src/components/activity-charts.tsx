@@ -1,12 +1,14 @@
 import { Area, Bar, CartesianGrid, ComposedChart, Line, ReferenceLine, Tooltip, XAxis, YAxis } from 'recharts'
 import type { ReactNode } from 'react'
-import type { Step } from '../logic/activity-series'
-import { clockText, durationText, rateText, timeTicks } from '../logic/activity-words'
+import { highest, type Step } from '../logic/activity-series'
+import { axisTicks, clockText, durationText, rateText, timeTicks } from '../logic/activity-words'
 
 /**
  * The charts of the activity page. A series has a pattern or a line of its own besides its colour, and nothing moves but
  * with new numbers. Their words and numbers are around them, in the cards: to a screen reader each is one image.
  */
+
+const label = { fill: 'var(--mantine-color-dimmed)', fontSize: 12 }
 
 type Shown = Exclude<keyof Step, 'at'>
 
@@ -16,12 +18,11 @@ interface Series {
   text: (value: number) => string
 }
 
-function Frame({ steps, series, ticks, top, children }: {
+function Frame({ steps, series, ticks, tickText, children }: {
   steps: Step[]
   series: Series[]
-  ticks: (value: number) => string
-  /** The least that the axis reaches to, so that small numbers look small. */
-  top: number
+  ticks: number[]
+  tickText: (value: number) => string
   children: ReactNode
 }) {
   return (
@@ -33,24 +34,27 @@ function Frame({ steps, series, ticks, top, children }: {
       barCategoryGap={1}
       className="chart-drawing"
     >
-      <CartesianGrid vertical={false} className="chart-grid" />
+      <CartesianGrid vertical={false} stroke="var(--chart-grid)" />
       <XAxis
         dataKey="at"
         ticks={timeTicks(steps)}
         tickFormatter={(at: number) => clockText(at)}
         interval="equidistantPreserveStart"
+        tick={label}
         tickLine={false}
         tickMargin={6}
+        axisLine={{ stroke: 'var(--chart-axis)' }}
         height={26}
       />
       <YAxis
-        tickFormatter={ticks}
-        domain={[0, (most: number) => Math.max(most, top)]}
-        tickCount={4}
+        ticks={ticks}
+        domain={[0, ticks.at(-1) ?? 1]}
+        interval={0}
+        tickFormatter={tickText}
+        tick={label}
         width={56}
         tickLine={false}
         axisLine={false}
-        allowDecimals={top < 1}
       />
       <Tooltip
         isAnimationActive={false}
@@ -113,7 +117,12 @@ export const requestLegend = [
 
 export function RequestChart({ steps }: { steps: Step[] }) {
   return (
-    <Frame steps={steps} series={requestSeries} ticks={(value) => `${rateText(value)} / s`} top={1}>
+    <Frame
+      steps={steps}
+      series={requestSeries}
+      ticks={axisTicks(Math.max(1, highest(steps, 'answered', 'refused', 'failed')))}
+      tickText={(value) => `${rateText(value)} / s`}
+    >
       <Bar dataKey="answered" stackId="all" fill={solid} {...still} />
       <Bar dataKey="refused" stackId="all" fill={hatched} {...still} />
       <Bar dataKey="failed" stackId="all" fill={alarming} {...still} />
@@ -122,31 +131,37 @@ export function RequestChart({ steps }: { steps: Step[] }) {
 }
 
 const latencyLines = [
-  { key: 'p50', name: 'half (p50)', className: 'chart-line-1', dash: '' },
-  { key: 'p95', name: '95 % (p95)', className: 'chart-line-2', dash: '7 3' },
-  { key: 'p99', name: '99 % (p99)', className: 'chart-line-3', dash: '2 3' },
+  { key: 'p50', name: 'half (p50)', stroke: solid, strokeDasharray: '' },
+  { key: 'p95', name: '95 % (p95)', stroke: 'var(--chart-other)', strokeDasharray: '7 3' },
+  { key: 'p99', name: '99 % (p99)', stroke: 'var(--chart-warning)', strokeDasharray: '2 3' },
 ] as const
 
-const lineSwatch = (className: string, dash: string) => (
-  <line x1="0" x2="20" y1="6" y2="6" className={className} strokeWidth="2.5" strokeDasharray={dash} />
+const lineSwatch = (stroke: string, strokeDasharray: string) => (
+  <line x1="0" x2="20" y1="6" y2="6" stroke={stroke} strokeWidth="2.5" strokeDasharray={strokeDasharray} />
 )
 
-export const latencyLegend = latencyLines.map(({ name, className, dash }) => ({ name, swatch: lineSwatch(className, dash) }))
+export const latencyLegend = latencyLines.map(({ name, stroke, strokeDasharray }) => ({
+  name,
+  swatch: lineSwatch(stroke, strokeDasharray),
+}))
 
 export function LatencyChart({ steps }: { steps: Step[] }) {
-  const series = latencyLines.map(({ key, name }) => ({ key, name, text: durationText })).reverse()
   return (
-    <Frame steps={steps} series={series} ticks={(value) => (value === 0 ? '0' : durationText(value))} top={0.005}>
-      {latencyLines.map(({ key, className, dash }) => (
+    <Frame
+      steps={steps}
+      series={latencyLines.map(({ key, name }) => ({ key, name, text: durationText })).reverse()}
+      ticks={axisTicks(Math.max(0.004, highest(steps, 'p99')))}
+      tickText={(value) => (value === 0 ? '0' : durationText(value))}
+    >
+      {latencyLines.map(({ key, stroke, strokeDasharray }) => (
         <Line
           key={key}
           dataKey={key}
           type="linear"
-          className={className}
-          stroke="currentColor"
+          stroke={stroke}
           strokeWidth={2.5}
-          strokeDasharray={dash}
-          dot={{ r: 2.5, strokeWidth: 0, strokeDasharray: '', fill: 'currentColor' }} // a step between two quiet ones has no line
+          strokeDasharray={strokeDasharray}
+          dot={{ r: 2.5, strokeWidth: 0, strokeDasharray: '', fill: stroke }} // a step between two quiet ones has no line
           activeDot={false}
           {...still}
         />
@@ -157,10 +172,13 @@ export function LatencyChart({ steps }: { steps: Step[] }) {
 
 const wholeText = (value: number) => String(value)
 
+const waitingLine = { stroke: 'var(--chart-warning)', strokeDasharray: '7 3', strokeWidth: 2 } as const
+const sizeLine = { stroke: 'var(--mantine-color-dimmed)', strokeDasharray: '2 3', strokeWidth: 2 } as const
+
 export const poolLegend = [
   { name: 'in use', swatch: box('var(--chart-good)') },
-  { name: 'requests that wait', swatch: lineSwatch('chart-line-3', '7 3') },
-  { name: 'all there are', swatch: lineSwatch('chart-line-all', '2 3') },
+  { name: 'requests that wait', swatch: lineSwatch(waitingLine.stroke, waitingLine.strokeDasharray) },
+  { name: 'all there are', swatch: lineSwatch(sizeLine.stroke, sizeLine.strokeDasharray) },
 ]
 
 export function PoolChart({ steps, size }: { steps: Step[]; size: number }) {
@@ -169,26 +187,36 @@ export function PoolChart({ steps, size }: { steps: Step[]; size: number }) {
     { key: 'waiting', name: 'requests that wait', text: wholeText },
   ]
   return (
-    <Frame steps={steps} series={series} ticks={wholeText} top={size}>
+    <Frame
+      steps={steps}
+      series={series}
+      ticks={axisTicks(Math.max(size, highest(steps, 'waiting')), 1)}
+      tickText={wholeText}
+    >
       <Area dataKey="inUse" type="step" stroke={solid} strokeWidth={2} fill={solid} fillOpacity={0.35} activeDot={false} {...still} />
-      <Line dataKey="waiting" type="step" className="chart-line-3" stroke="currentColor" strokeWidth={2} strokeDasharray="7 3" dot={false} activeDot={false} {...still} />
-      <ReferenceLine y={size} className="chart-line-all" stroke="currentColor" strokeWidth={2} strokeDasharray="2 3" />
+      <Line dataKey="waiting" type="step" dot={false} activeDot={false} {...waitingLine} {...still} />
+      <ReferenceLine y={size} {...sizeLine} />
     </Frame>
   )
 }
 
 export const signInLegend = [
   { name: 'signed in', swatch: box(solid) },
-  { name: 'refused', swatch: box(hatched) },
+  { name: 'not signed in', swatch: box(hatched) },
 ]
 
 export function SignInChart({ steps }: { steps: Step[] }) {
   const series: Series[] = [
-    { key: 'signInRefused', name: 'refused', text: wholeText },
+    { key: 'signInRefused', name: 'not signed in', text: wholeText },
     { key: 'signedIn', name: 'signed in', text: wholeText },
   ]
   return (
-    <Frame steps={steps} series={series} ticks={wholeText} top={3}>
+    <Frame
+      steps={steps}
+      series={series}
+      ticks={axisTicks(Math.max(2, highest(steps, 'signedIn', 'signInRefused')), 1)}
+      tickText={wholeText}
+    >
       <Bar dataKey="signedIn" stackId="all" fill={solid} {...still} />
       <Bar dataKey="signInRefused" stackId="all" fill={hatched} {...still} />
     </Frame>

@@ -5,6 +5,8 @@ import { plainCount } from '../logic/activity-words'
 export interface BarRow {
   id: string
   name: ReactNode
+  /** What the columns without bars say, for screens that are too narrow for them. */
+  note?: string
   /** One for each heading; null: not known. */
   counts: (number | null)[]
 }
@@ -37,6 +39,7 @@ export function BarTable({ label, nameHeading, headings, rows }: Props) {
             <Table.Tr key={row.id}>
               <Table.Th scope="row" fw={400}>
                 {row.name}
+                {row.note && <span className="bar-note">{row.note}</span>}
               </Table.Th>
               {headings.map(({ text, bar }, column) => {
                 const count = row.counts[column] ?? null
@@ -50,7 +53,7 @@ export function BarTable({ label, nameHeading, headings, rows }: Props) {
                 return (
                   <Table.Td key={text} className="bar-cell">
                     <span className="bar-count">{plainCount(count ?? 0)}</span>
-                    <span className="bar" style={{ width: `${((count ?? 0) / (greatest[column] ?? 1)) * 100}%` }} aria-hidden />
+                    <span className="bar" style={{ width: `${((count ?? 0) / (greatest[column] ?? 1)) * 100}%` }} />
                   </Table.Td>
                 )
               })}

@@ -47,6 +47,15 @@ export function timeTicks(steps: readonly Step[], everyMs = 30_000): number[] {
   return steps.map(({ at }) => at).filter((at) => at % everyMs === 0)
 }
 
+/** Round numbers from zero to at least `most`, about four of them. */
+export function axisTicks(most: number, leastStep = 0): number[] {
+  const rough = most / 4
+  const power = 10 ** Math.floor(Math.log10(rough))
+  const round = [1, 2, 5, 10].map((factor) => factor * power).find((each) => each >= rough * 0.999) ?? rough
+  const step = Math.max(round, leastStep)
+  return Array.from({ length: Math.ceil((most / step) * 0.999) + 1 }, (_, index) => Number((index * step).toPrecision(6)))
+}
+
 const sqlstates: Record<string, string> = {
   connection: 'no connection to the database',
   other: 'any other',

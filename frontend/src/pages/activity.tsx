@@ -28,8 +28,9 @@ import {
   signInSummary,
   tenantActivity,
   tenantSummary,
+  type TenantActivity,
 } from '../logic/activity-summary'
-import { clockText, durationText, plainCount, rateText, signInText, spanText, sqlstateText } from '../logic/activity-words'
+import { clockText, countText, durationText, plainCount, rateText, signInText, spanText, sqlstateText } from '../logic/activity-words'
 import { explain } from '../logic/explanation'
 import { total, type CountGroups, type Counts, type Reading } from '../logic/gateway-counts'
 import './activity.css'
@@ -103,7 +104,7 @@ const requestColumns = [
 ]
 const latencyColumns = [time, column('p50', 'p50', durationText), column('p95', 'p95', durationText), column('p99', 'p99', durationText)]
 const poolColumns = [time, column('In use', 'inUse', plainCount), column('Waiting', 'waiting', plainCount)]
-const signInColumns = [time, column('Signed in', 'signedIn', plainCount), column('Refused', 'signInRefused', plainCount)]
+const signInColumns = [time, column('Signed in', 'signedIn', plainCount), column('Not signed in', 'signInRefused', plainCount)]
 
 function Charts({ session, readings }: { session: Session; readings: Reading[] }) {
   const steps = useMemo(() => stepsOf(readings), [readings])
@@ -182,8 +183,8 @@ function Totals({ session, shown, sinceStart, seconds }: {
         value={span}
         onChange={setSpan}
         data={[
-          { value: 'start', label: 'Since the gateway started' },
-          { value: 'shown', label: seconds === 0 ? 'Since this page opened' : `The last ${spanText(seconds)}` },
+          { value: 'start', label: 'Since its start' },
+          { value: 'shown', label: 'Since this page opened' },
         ]}
       />
       <Tenants session={session} counts={counts} />
@@ -201,6 +202,8 @@ function Tenants({ session, counts }: { session: Session; counts: CountGroups })
     { text: 'Rows', bar: true },
     ...(stocks ? ['Users', 'Patients'].map((text) => ({ text, bar: false })) : []),
   ]
+  const noteOf = ({ users, patients }: TenantActivity) =>
+    users === null || patients === null ? '' : `${countText(users, 'user')}, ${countText(patients, 'patient')}`
   return (
     <Paper component="section" aria-labelledby="tenants-title" className="chart-card">
       <Title order={2} size="h5" id="tenants-title">
@@ -213,7 +216,12 @@ function Tenants({ session, counts }: { session: Session; counts: CountGroups })
         label="Tenants"
         nameHeading="Tenant"
         headings={headings}
-        rows={shown.map(({ id, name, requests, rows, users, patients }) => ({ id, name, counts: [requests, rows, users, patients] }))}
+        rows={shown.map((tenant) => ({
+          id: tenant.id,
+          name: tenant.name,
+          note: noteOf(tenant),
+          counts: [tenant.requests, tenant.rows, tenant.users, tenant.patients],
+        }))}
       />
       <Text size="sm" c="dimmed">
         {left > 0 && `${plainCount(left)} tenants with fewer requests are not listed. `}
