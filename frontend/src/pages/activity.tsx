@@ -162,16 +162,15 @@ function Charts({ session, readings }: { session: Session; readings: Reading[] }
           <SignInChart steps={steps} />
         </ChartCard>
       </div>
-      <Totals session={session} shown={overview.counts} sinceStart={latest.counts} seconds={overview.seconds} />
+      <Totals session={session} shown={overview.counts} sinceStart={latest.counts} />
     </>
   )
 }
 
-function Totals({ session, shown, sinceStart, seconds }: {
+function Totals({ session, shown, sinceStart }: {
   session: Session
   shown: CountGroups
   sinceStart: CountGroups
-  seconds: number
 }) {
   const [span, setSpan] = useState('start')
   const counts = span === 'start' ? sinceStart : shown
@@ -183,8 +182,8 @@ function Totals({ session, shown, sinceStart, seconds }: {
         value={span}
         onChange={setSpan}
         data={[
-          { value: 'start', label: 'Since its start' },
-          { value: 'shown', label: 'Since this page opened' },
+          { value: 'start', label: 'Since the start' },
+          { value: 'shown', label: 'In the charts' },
         ]}
       />
       <Tenants session={session} counts={counts} />
