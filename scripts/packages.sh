@@ -17,7 +17,7 @@ PACKAGES_SERVICES=(pgbouncer nginx)
 PACKAGES_TEST=(
     pgtap libtap-parser-sourcehandler-pgtap-perl
     clang libclang-rt-dev
-    chromium
+    chromium fonts-dejavu-core # the letters of the pictures that tests compare
     "${PACKAGES_SERVICES[@]}"
 )
 

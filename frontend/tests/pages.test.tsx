@@ -28,12 +28,15 @@ function contextOf({ userId, tenantId }: Pick<Session, 'userId' | 'tenantId'>): 
   return { 'Tenancy-Context': new URLSearchParams({ user: userId, ...(tenantId && { tenant: tenantId }) }).toString() }
 }
 
-/** What the network answers in these tests; the real gateway is met in e2e/. Rows are those of the last session told. */
+/**
+ * What the network answers in these tests, whatever is selected; the real gateway is met in e2e/. Rows are those of the
+ * last session told.
+ */
 function network(routes: Record<string, Answer | (() => Answer | Promise<Answer>)>) {
   const asked: string[] = []
   let context: Record<string, string> = {}
   vi.stubGlobal('fetch', async (path: string, init: RequestInit) => {
-    const call = `${init.method ?? 'GET'} ${path}`
+    const call = `${init.method ?? 'GET'} ${path.split('?')[0]}`
     asked.push(call)
     const route = routes[call] ?? missing
     const { status, body, headers } = await (typeof route === 'function' ? route() : route)

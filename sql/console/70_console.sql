@@ -189,14 +189,68 @@ comment on column api.protected_tables.shared is 'Whether rows without a tenant 
 comment on column api.protected_tables.intact is 'Whether the protection is as it was made; findings says what is not.';
 comment on column api.protected_tables.policies is 'How many policies it has.';
 
+-- ---------------------------------------------------------------- the isolation suite
+create function api.start_isolation_run() returns bigint
+    language sql volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select tenancy.start_isolation_run();
+end;
+comment on function api.start_isolation_run() is
+    'For admins: runs the isolation suite in the background and tells the number of the run; refused while one runs. Each table is locked for a moment while it is tried. Stands in the audit log.';
+
+create view api.isolation_runs with (security_invoker = true) as
+select id,
+       started_at  as "startedAt",
+       finished_at as "finishedAt",
+       state,
+       tables,
+       tables_done as "tablesDone",
+       passed,
+       failed,
+       skipped,
+       error
+from tenancy.isolation_runs;
+comment on view api.isolation_runs is 'For admins: the last 20 runs of the isolation suite.';
+comment on column api.isolation_runs.id is 'Number of the run; gaps mean nothing.';
+comment on column api.isolation_runs."startedAt" is 'When it began.';
+comment on column api.isolation_runs."finishedAt" is 'When it ended; null while it runs, and where nobody was left to tell.';
+comment on column api.isolation_runs.state is 'running, passed, failed, or broken: it did not come to its end.';
+comment on column api.isolation_runs.tables is 'How many tables there are to try.';
+comment on column api.isolation_runs."tablesDone" is 'How many were tried.';
+comment on column api.isolation_runs.passed is 'Lines that are well.';
+comment on column api.isolation_runs.failed is 'Lines that are not.';
+comment on column api.isolation_runs.skipped is 'Lines that were tried and say nothing.';
+comment on column api.isolation_runs.error is 'Why it is broken, or has failed without a line.';
+
+create view api.isolation_results with (security_invoker = true) as
+select run_id     as "runId",
+       number,
+       table_name as "tableName",
+       ok,
+       skipped,
+       line,
+       comment
+from tenancy.isolation_results;
+comment on view api.isolation_results is 'For admins: what the last runs of the isolation suite have tried, line by line.';
+comment on column api.isolation_results."runId" is 'The run.';
+comment on column api.isolation_results.number is 'Number of the line in its run.';
+comment on column api.isolation_results."tableName" is 'The table that was tried.';
+comment on column api.isolation_results.ok is 'Whether it is as it should be.';
+comment on column api.isolation_results.skipped is 'Whether it was tried and says nothing.';
+comment on column api.isolation_results.line is 'What was tried.';
+comment on column api.isolation_results.comment is 'What came out where it is not well, or why it says nothing.';
+
 -- ---------------------------------------------------------------- rights
 revoke execute on function
     api.end_session(uuid), api.end_other_sessions(), api.why_row(text, text),
-    api.suspend_tenant(text, text), api.resume_tenant(text), api.findings(), app.broken_protection()
+    api.suspend_tenant(text, text), api.resume_tenant(text), api.findings(), app.broken_protection(),
+    api.start_isolation_run()
 from public;
 grant select on api.sessions to tenancy_user, tenancy_admin;
 grant execute on function api.end_session(uuid), api.end_other_sessions(), api.why_row(text, text) to tenancy_user, tenancy_admin;
-grant select on api.tenant_overview, api.audit_log, api.protected_tables to tenancy_admin;
+grant select on api.tenant_overview, api.audit_log, api.protected_tables, api.isolation_runs, api.isolation_results to tenancy_admin;
 grant execute on function
-    api.suspend_tenant(text, text), api.resume_tenant(text), api.findings(), app.broken_protection()
+    api.suspend_tenant(text, text), api.resume_tenant(text), api.findings(), app.broken_protection(),
+    api.start_isolation_run()
 to tenancy_admin;

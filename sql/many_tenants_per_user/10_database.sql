@@ -18,5 +18,6 @@ select count(*) from tenancy.harden(apply => true);
 
 -- This application lets its own admins do what is for operators otherwise: suspend tenants, read what is on record, and look
 -- after isolation. Each of these asks for the bypass context of an admin; the role alone opens none. See docs/operators.md.
-grant execute on function tenancy.suspend(text, text), tenancy.resume(text), tenancy.session_counts() to tenancy_admin;
-grant select on tenancy.suspensions, tenancy.audit_log to tenancy_admin;
+grant execute on function tenancy.suspend(text, text), tenancy.resume(text), tenancy.session_counts(), tenancy.start_isolation_run()
+to tenancy_admin;
+grant select on tenancy.suspensions, tenancy.audit_log, tenancy.isolation_runs, tenancy.isolation_results to tenancy_admin;

@@ -1,17 +1,18 @@
 import { useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query'
 import { pollMs, withReading } from '../logic/activity-series'
 import { readingOf, type Reading } from '../logic/gateway-counts'
-import { api, type Session } from './client'
-import { keyOf, recheckSession, refusedOrForbidden, useRows } from './queries'
+import { api, ApiError, type Session } from './client'
+import { keyOf, recheckSession } from './queries'
 
 async function readStats(client: QueryClient, signal: AbortSignal) {
   try {
     return await api.stats(signal)
   } catch (error) {
     // The cookie may have become somebody else's in another tab: then this question is forgotten.
-    if (refusedOrForbidden(error)) await recheckSession(client)
-    throw error
+    if (!(error instanceof ApiError) || ![401, 403].includes(error.status)) throw error
   }
+  await recheckSession(client)
+  return api.stats(signal)
 }
 
 /**
@@ -33,9 +34,4 @@ export function useReadings(session: Session, live: boolean) {
     structuralSharing: false,
     gcTime: 0,
   })
-}
-
-/** How many users and patients each tenant has. An application without this view answers 404, and shows none. */
-export function useTenantOverview(session: Session) {
-  return useRows(session, 'tenant_overview', (signal) => api.tenantOverview(signal))
 }

@@ -17,7 +17,7 @@ interface Props<Row> {
 }
 
 /** A page of rows: how many there are, and they, or why not. */
-export function RowsView<Row extends { id: number | string }>({ title, one, many, query, columns, waiting }: Props<Row>) {
+export function RowsView<Row extends { id: number | string | null }>({ title, one, many, query, columns, waiting }: Props<Row>) {
   const rows = query.data
   const loading = query.isPending || waiting
   return (

@@ -1,6 +1,7 @@
 import { Anchor, Button, Group, Stack, Text, VisuallyHidden } from '@mantine/core'
 import { Outlet, useLocation } from 'react-router'
-import { useChooseTenant, useSignOut, useTenantNames } from '../api/queries'
+import { useChooseTenant, useSignOut } from '../api/queries'
+import { useTenantNames } from '../api/rows'
 import { explain } from '../logic/explanation'
 import { mustChooseTenant, welcome } from '../logic/session-state'
 import { steppedInto, tenantChoices } from '../logic/tenant-choices'

@@ -42,9 +42,9 @@ export interface TenantActivity {
 }
 
 export interface TenantStock {
-  id: string | number
-  users: number
-  patients: number
+  id: string | number | null
+  users: number | null
+  patients: number | null
 }
 
 const mostTenants = 20

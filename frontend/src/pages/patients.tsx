@@ -1,7 +1,7 @@
 import { createColumnHelper, type ColumnDef } from '@tanstack/react-table'
 import { useMemo } from 'react'
-import type { Patient } from '../api/client'
-import { usePatients, useTenantNames } from '../api/queries'
+import { usePatients, useTenantNames } from '../api/rows'
+import type { Patient } from '../api/schema'
 import { RowsView } from '../components/rows-view'
 import { useCurrentSession } from '../components/session-gate'
 import { formatCalendarDate } from '../logic/calendar-date'
@@ -11,12 +11,11 @@ import { tenantNameOf, type TenantNames } from '../logic/tenant-choices'
 const column = createColumnHelper<Patient>()
 
 function columnsFor(tenantNames: TenantNames | null): ColumnDef<Patient, string>[] {
-  const columns = [
+  const columns: ColumnDef<Patient, string>[] = [
     column.accessor('firstName', { header: 'First Name' }),
     column.accessor('lastName', { header: 'Last Name' }),
     // Sorted by the ISO text, shown in the reader's form.
-    column.accessor((row) => row.dob ?? '', {
-      id: 'dob',
+    column.accessor('dob', {
       header: 'Date of Birth',
       cell: (cell) => formatCalendarDate(cell.row.original.dob),
     }),
