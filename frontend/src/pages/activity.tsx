@@ -118,7 +118,7 @@ function Charts({ session, readings }: { session: Session; readings: Reading[] }
       <Text size="sm" c="dimmed">
         {overview.seconds === 0
           ? 'The first numbers are there; rates come with the second ones, in a moment.'
-          : `The last ${spanText(overview.seconds)} of this gateway, without this page's own questions.`}
+          : `The last ${spanText(overview.seconds)} of this gateway, without this page's questions for the counts.`}
       </Text>
       <div className="activity-charts">
         <ChartCard
