@@ -15,7 +15,7 @@ async function numbersOf(page: Page, table: string, line: RegExp): Promise<strin
 
 const demos = [
   { which: 'one', admin: 't6 admin', busy: ['t1 user1', /^user tenant 1/, '2'], quiet: ['t3 user2', /^user tenant 3/, '2'] },
-  { which: 'many', admin: 'yeezy', busy: ['joe', /^tenant 1/, '2'], quiet: ['bruce', /^tenant 2/, '2'] },
+  { which: 'many', admin: 'yeezy', busy: ['joe', /^tenant 1/, '3'], quiet: ['bruce', /^tenant 2/, '3'] },
 ] as const
 
 for (const { which, admin, busy, quiet } of demos) {
