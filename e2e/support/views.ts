@@ -193,6 +193,7 @@ export const views: View[] = [
     },
     picture: ['light', 'dark phone'],
   },
+  { name: 'activity', demo: 'one', as: admin, path: '/activity', ready: table('Tenants') },
 ]
 
 /** Opens a view in a fresh context; `url` is of another gateway than the one that all tests share. */

@@ -5,6 +5,7 @@ import { lazyPage } from './components/lazy-page'
 import { RequireSession, RequireTenant } from './components/session-gate'
 import { SignedInFrame } from './components/signed-in-frame'
 import {
+  activityPath,
   auditPath,
   homePath,
   isolationPath,
@@ -25,6 +26,7 @@ const TourPage = lazyPage(async () => (await import('./pages/tour')).TourPage)
 const SessionsPage = lazyPage(async () => (await import('./pages/sessions')).SessionsPage)
 const TenantsPage = lazyPage(async () => (await import('./pages/tenants')).TenantsPage)
 const AuditPage = lazyPage(async () => (await import('./pages/audit')).AuditPage)
+const ActivityPage = lazyPage(async () => (await import('./pages/activity')).ActivityPage)
 
 export function AppRoutes() {
   useOtherTabs()
@@ -44,6 +46,7 @@ export function AppRoutes() {
             <Route element={<RequireAllTenants />}>
               <Route path={tenantsPath} element={<TenantsPage />} />
               <Route path={auditPath} element={<AuditPage />} />
+              <Route path={activityPath} element={<ActivityPage />} />
             </Route>
           </Route>
         </Route>

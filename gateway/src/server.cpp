@@ -173,12 +173,6 @@ void Server::count(const http::Request &request, const httplib::Response &respon
     Metrics &metrics = *services_.metrics;
     metrics.count_request(route_name, request.method, response.status, took);
     if (is_slow(request)) metrics.count_sign_in(response.status);
-    if (!response.has_header("Tenancy-Context")) return;
-    const std::string context = response.get_header_value("Tenancy-Context");
-    constexpr std::string_view before_tenant = "&tenant=";
-    const auto tenant = context.find(before_tenant);
-    if (tenant == std::string::npos) metrics.count_bypass();
-    else metrics.count_tenant(std::string_view(context).substr(tenant + before_tenant.size()));
 }
 
 bool Server::is_api(const std::optional<Names> &segments) const {

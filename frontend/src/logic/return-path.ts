@@ -5,6 +5,7 @@ export const tourPath = '/tour'
 export const sessionsPath = '/sessions'
 export const tenantsPath = '/admin/tenants'
 export const auditPath = '/admin/audit'
+export const activityPath = '/activity'
 export const signInPath = '/signin'
 
 /**
