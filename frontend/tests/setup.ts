@@ -13,6 +13,6 @@ window.matchMedia = (query) =>
   Object.assign(new EventTarget(), { matches: false, media: query, onchange: null, addListener: nothing, removeListener: nothing })
 
 // The whole document in every message hides what went wrong.
-configure({ getElementError: (message) => new Error(message?.split('\n')[0] ?? 'not found') })
+configure({ asyncUtilTimeout: 10_000, getElementError: (message) => new Error(message?.split('\n')[0] ?? 'not found') })
 
 afterEach(cleanup)
