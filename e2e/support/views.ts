@@ -27,6 +27,7 @@ const [user, admin, chooser, manyAdmin] = ['t3 user2', 't6 admin', 'jeremy', 'ye
 
 const heading = (name: string) => (page: Page) => expect(page.getByRole('heading', { level: 1, name })).toBeVisible()
 const table = (name: string) => (page: Page) => expect(page.getByRole('table', { name })).toBeVisible()
+const list = (name: string) => (page: Page) => expect(page.getByRole('list', { name }).getByRole('listitem').first()).toBeVisible()
 const instructions = (page: Page) => expect(page.getByRole('button', { name: admin })).toBeVisible()
 
 async function stepInto(page: Page, tenant: string): Promise<void> {
@@ -89,6 +90,55 @@ export const views: View[] = [
       await expect(patientsTable(page)).toBeVisible()
     },
     picture: ['light', 'dark'],
+  },
+  { name: 'sessions', demo: 'one', as: user, path: '/sessions', ready: list('Your sessions') },
+  {
+    name: 'end a session',
+    demo: 'one',
+    as: user,
+    path: '/sessions',
+    ready: async (page) => {
+      await page.getByRole('button', { name: /this session$/ }).click()
+      await expect(page.getByRole('dialog')).toBeVisible()
+    },
+  },
+  { name: 'tenants', demo: 'one', as: admin, path: '/admin/tenants', ready: list('Tenants') },
+  {
+    name: 'suspend a tenant',
+    demo: 'one',
+    as: admin,
+    path: '/admin/tenants',
+    ready: async (page) => {
+      await page.getByRole('button', { name: 'Suspend user tenant 3' }).click()
+      await page.getByRole('dialog').getByRole('button', { name: 'Suspend' }).click()
+      await expect(page.getByText('Say why in a sentence.')).toBeVisible()
+    },
+  },
+  { name: 'audit log', demo: 'one', as: admin, path: '/admin/audit', ready: list('Audit log') },
+  {
+    name: 'suspended',
+    demo: 'one',
+    as: user,
+    path: '/patients',
+    ready: async (page) => {
+      // Nobody else may be in a tenant that is suspended for real.
+      const json = { code: '42501', message: 'this tenant is suspended', details: null, hint: null }
+      await page.route('**/api/auth/session', (route) => route.fulfill({ status: 403, json }))
+      await page.reload()
+      await heading('This tenant is suspended')(page)
+    },
+  },
+  { name: 'for admins only', demo: 'one', as: user, path: '/admin/audit', ready: heading('For admins only') },
+  {
+    name: 'not inside a tenant',
+    demo: 'many',
+    as: manyAdmin,
+    path: '/patients',
+    ready: async (page) => {
+      await stepInto(page, 'tenant 1')
+      await page.goto('/admin/tenants')
+      await heading('Not inside a tenant')(page)
+    },
   },
   { name: 'users', demo: 'many', as: manyAdmin, path: '/users', ready: table('Users') },
 ]

@@ -1,14 +1,20 @@
 import { Navigate, Route, Routes } from 'react-router'
 import { useOtherTabs } from './api/queries'
+import { RequireAllTenants } from './components/all-tenants-gate'
+import { lazyPage } from './components/lazy-page'
 import { RequireSession, RequireTenant } from './components/session-gate'
 import { SignedInFrame } from './components/signed-in-frame'
-import { homePath, signInPath, usersPath } from './logic/return-path'
+import { auditPath, homePath, sessionsPath, signInPath, tenantsPath, usersPath } from './logic/return-path'
 import { NotHerePage } from './pages/not-here'
 import { PatientPage } from './pages/patient'
 import { PatientsPage } from './pages/patients'
 import { SignInPage } from './pages/sign-in'
 import { TenantPage } from './pages/tenant'
 import { UsersPage } from './pages/users'
+
+const SessionsPage = lazyPage(async () => (await import('./pages/sessions')).SessionsPage)
+const TenantsPage = lazyPage(async () => (await import('./pages/tenants')).TenantsPage)
+const AuditPage = lazyPage(async () => (await import('./pages/audit')).AuditPage)
 
 export function AppRoutes() {
   useOtherTabs()
@@ -23,6 +29,11 @@ export function AppRoutes() {
             <Route path={homePath} element={<PatientsPage />} />
             <Route path={`${homePath}/:id`} element={<PatientPage />} />
             <Route path={usersPath} element={<UsersPage />} />
+            <Route path={sessionsPath} element={<SessionsPage />} />
+            <Route element={<RequireAllTenants />}>
+              <Route path={tenantsPath} element={<TenantsPage />} />
+              <Route path={auditPath} element={<AuditPage />} />
+            </Route>
           </Route>
         </Route>
       </Route>

@@ -1,12 +1,16 @@
 import { MantineProvider } from '@mantine/core'
 import { QueryClientProvider, type QueryClient } from '@tanstack/react-query'
-import { act, render, screen, waitFor, within } from '@testing-library/react'
+import { act, cleanup, render, screen, waitFor, within } from '@testing-library/react'
 import userEvent from '@testing-library/user-event'
+import type { ReactNode } from 'react'
 import { MemoryRouter } from 'react-router'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Session } from '../src/api/client'
 import { createQueryClient } from '../src/api/queries'
 import { Curtain } from '../src/components/curtain'
+import { lazyPage } from '../src/components/lazy-page'
+import { PageBoundary } from '../src/components/page-boundary'
+import '../src/pages/tenants' // so that the chunk is there when it is asked for
 import { AppRoutes } from '../src/routes'
 import { theme } from '../src/theme'
 import { adminSession, undecidedSession, userSession } from './sessions'
@@ -65,6 +69,11 @@ function open(path: string) {
     </MantineProvider>,
   )
   return { client, user: userEvent.setup() }
+}
+
+async function expectFocus(title: string) {
+  const heading = await screen.findByRole('heading', { name: title })
+  expect(document.activeElement).toBe(heading)
 }
 
 function signedInAs(session: Session): Record<string, Answer> {
@@ -175,10 +184,10 @@ describe('patients', () => {
     const asked = network({ ...signedInAs(userSession), 'GET /api/patients': () => answers.shift() ?? missing })
     const { user } = open('/patients')
     expect(await screen.findByText('50 of 100 patients')).toBeTruthy()
-    await user.click(screen.getByText('Load more patients'))
+    await user.click(screen.getByText('Show more patients'))
     expect(await screen.findByText('100 patients')).toBeTruthy()
     expect(asked.addresses.at(-1)).toContain('after=WyI1MCJd')
-    expect(screen.queryByText('Load more patients')).toBeNull()
+    expect(screen.queryByText('Show more patients')).toBeNull()
   })
 
   it('that are deleted leave at once, and come back when it fails', async () => {
@@ -478,9 +487,31 @@ describe('tenants', () => {
       },
     })
     const { user } = open('/patients')
-    expect((await screen.findByRole('alert')).textContent).toContain('This tenant is suspended.')
+    await expectFocus('This tenant is suspended')
     await user.click(screen.getByRole('button', { name: 'Choose another tenant' }))
     expect(await screen.findByRole('heading', { name: 'Choose a tenant' })).toBeTruthy()
+  })
+
+  it('that are closed while one works in them take the rows away, and give them back', async () => {
+    let closed = false
+    const suspended: Answer = { status: 403, body: { code: '42501', message: 'this tenant is suspended' } }
+    const orSuspended = (answer: Answer) => () => (closed ? suspended : answer)
+    network({
+      'GET /api/auth/session': orSuspended(ok(userSession)),
+      'GET /api/patients': orSuspended(ok(patients)),
+      'GET /api/users': orSuspended(ok([])),
+    })
+    const { user, client } = open('/patients')
+    await screen.findByText('Min')
+    closed = true
+    await user.click(screen.getByRole('link', { name: 'Users' }))
+    expect(await screen.findByText(/Nobody can work in/)).toBeTruthy()
+    expect(screen.getByText('user tenant 3')).toBeTruthy()
+    expect(screen.queryByRole('button', { name: 'Choose another tenant' })).toBeNull()
+    expect(JSON.stringify(client.getQueryCache().getAll().map((query) => query.state.data))).not.toContain('Min')
+    closed = false
+    await user.click(screen.getByRole('button', { name: 'Try again' }))
+    expect(await screen.findByRole('heading', { name: 'Users' })).toBeTruthy()
   })
 
   it('let an admin step in, with a banner, and back to all', async () => {
@@ -561,4 +592,116 @@ it('says that an unknown address is not here', async () => {
   network({})
   open('/nowhere')
   expect(await screen.findByRole('heading', { name: 'Not here' })).toBeTruthy()
+})
+
+const linksOfMenu = () =>
+  within(screen.getByRole('navigation', { name: 'Pages' }))
+    .getAllByRole('link')
+    .map((link) => link.textContent)
+
+describe('the menu', () => {
+  it('has more for an admin', async () => {
+    network(signedInAs(userSession))
+    open('/patients')
+    await screen.findByRole('table')
+    expect(linksOfMenu()).not.toContain('Audit log')
+    cleanup()
+    network(signedInAs(adminSession))
+    open('/patients')
+    await screen.findByRole('table')
+    expect(linksOfMenu()).toContain('Audit log')
+  })
+
+  it('opens as a dialog, and gives the focus back or to the heading of the page', async () => {
+    network({ ...signedInAs(userSession), 'GET /api/users': ok([]) })
+    const { user } = open('/patients')
+    await screen.findByRole('table')
+    const button = screen.getByRole('button', { name: 'Open the menu' })
+    await user.click(button)
+    await screen.findByRole('dialog')
+    await user.keyboard('{Escape}')
+    expect(document.activeElement).toBe(button)
+    await user.click(button)
+    await user.click(within(await screen.findByRole('dialog')).getByRole('link', { name: 'Users' }))
+    await expectFocus('Users')
+    expect(screen.queryByRole('dialog')).toBeNull()
+  })
+})
+
+describe('pages about all tenants', () => {
+  it('say to a user that they are for admins, and ask for nothing', async () => {
+    const asked = network(signedInAs(userSession))
+    open('/admin/tenants')
+    await expectFocus('For admins only')
+    expect(asked.filter((call) => call.includes('tenant_overview'))).toEqual([])
+  })
+
+  it('lead an admin who steps into a tenant to its rows, and tell one who opens them there to leave it', async () => {
+    let session: Session = adminSession
+    const inside: Session = { ...adminSession, tenantId: '3', tenantName: 'user tenant 3' }
+    const tenant = { id: 3, displayName: 'user tenant 3', suspended: false, users: 2, patients: 2, sessions: 0 }
+    network({
+      ...signedInAs(session),
+      'GET /api/auth/session': () => ok(session),
+      'GET /api/tenant_overview': ok([tenant]),
+      'GET /api/tenants': ok([{ id: 3, displayName: 'user tenant 3' }]),
+      'POST /api/auth/tenant': () => ok((session = session.tenantId === null ? inside : adminSession)),
+    })
+    const { user } = open('/admin/tenants')
+    await user.click(await screen.findByRole('button', { name: 'Step in to user tenant 3' }))
+    await expectFocus('Patients')
+    expect(screen.queryByRole('heading', { name: 'Not inside a tenant' })).toBeNull()
+    await user.click(screen.getByRole('link', { name: 'Tenants' }))
+    expect(await screen.findByRole('heading', { name: 'Not inside a tenant' })).toBeTruthy()
+    await user.click(screen.getByRole('button', { name: 'See all tenants' }))
+    expect(await screen.findByRole('heading', { name: 'Tenants' })).toBeTruthy()
+  })
+})
+
+describe('a page of its own chunk', () => {
+  const quiet = () => vi.spyOn(console, 'error').mockImplementation(() => undefined)
+
+  function openLazy(load: () => Promise<() => ReactNode>, place = '/one') {
+    const Page = lazyPage(load)
+    const at = (where: string) => (
+      <MantineProvider theme={theme} env="test">
+        <PageBoundary place={where}>{where === '/one' ? <Page /> : <p>Another page</p>}</PageBoundary>
+      </MantineProvider>
+    )
+    const { rerender } = render(at(place))
+    return (where: string) => {
+      rerender(at(where))
+    }
+  }
+
+  it('says that it is on its way, and is shown', async () => {
+    let come: (page: () => ReactNode) => void = () => undefined
+    openLazy(() => new Promise((resolve) => (come = resolve)))
+    expect(await screen.findByRole('status', { name: 'Loading the page' })).toBeTruthy()
+    await act(async () => {
+      come(() => <p>Here it is</p>)
+      await Promise.resolve()
+    })
+    expect(await screen.findByText('Here it is')).toBeTruthy()
+  })
+
+  it('that does not come says what to do, and leaves the others alone', async () => {
+    quiet()
+    const goTo = openLazy(() => Promise.reject(new TypeError('Failed to fetch dynamically imported module')))
+    expect(await screen.findByRole('heading', { name: 'This page could not be loaded' })).toBeTruthy()
+    expect(screen.getByText(/Check your network connection/)).toBeTruthy()
+    expect(screen.getByRole('button', { name: 'Load the page again' })).toBeTruthy()
+    goTo('/two')
+    expect(await screen.findByText('Another page')).toBeTruthy()
+  })
+
+  it('that makes a mistake does not take the frame with it', async () => {
+    quiet()
+    openLazy(() =>
+      Promise.resolve(() => {
+        throw new Error('a mistake')
+      }),
+    )
+    expect(await screen.findByRole('heading', { name: 'The page made a mistake' })).toBeTruthy()
+  })
 })

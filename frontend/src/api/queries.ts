@@ -162,9 +162,9 @@ export function useChooseTenant() {
 export type ChooseTenant = ReturnType<typeof useChooseTenant>
 
 export function useSignOut() {
-  return useSessionChange<undefined>(async () => {
+  return useSessionChange(async (reason: 'left' | 'closed') => {
     await api.logout()
-    return signedOut('left')
+    return signedOut(reason)
   }, endedWhenRefused)
 }
 

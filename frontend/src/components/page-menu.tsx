@@ -3,6 +3,7 @@ import { useDisclosure, useMediaQuery } from '@mantine/hooks'
 import { useRef } from 'react'
 import type { Session } from '../api/client'
 import { PageLinks } from './page-links'
+import { focusHeading } from './page-title'
 
 /** The links of a screen that is too narrow for the sidebar. page.css hides the button where the sidebar is. */
 export function PageMenu({ session }: { session: Session }) {
@@ -37,7 +38,7 @@ export function PageMenu({ session }: { session: Session }) {
             session={session}
             onFollow={() => {
               close()
-              document.querySelector<HTMLElement>('main h1')?.focus() // the page may be the open one
+              focusHeading() // the page may be the open one
             }}
           />
         </nav>

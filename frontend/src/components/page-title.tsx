@@ -21,3 +21,8 @@ export function PageTitle({ children, tab = children, takesFocus = true }: Props
     </Title>
   )
 }
+
+/** For when what had the focus is gone. */
+export function focusHeading(): void {
+  document.querySelector<HTMLElement>('main h1')?.focus()
+}

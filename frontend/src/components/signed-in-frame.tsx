@@ -1,8 +1,11 @@
 import { Anchor, Button, Group, Stack, Text, VisuallyHidden } from '@mantine/core'
-import { Outlet, useLocation } from 'react-router'
+import { useState } from 'react'
+import { Navigate, Outlet, useLocation } from 'react-router'
 import { useChooseTenant, useSignOut } from '../api/queries'
 import { useTenantNames } from '../api/rows'
 import { explain } from '../logic/explanation'
+import { isAboutAllTenants } from '../logic/pages'
+import { homePath } from '../logic/return-path'
 import { mustChooseTenant, welcome } from '../logic/session-state'
 import { steppedInto, tenantChoices } from '../logic/tenant-choices'
 import { ColourSchemeButton } from './colour-scheme-button'
@@ -17,13 +20,25 @@ import { TenantSwitch } from './tenant-switch'
 
 const noNames: ReadonlyMap<string, string> = new Map()
 
+interface Place {
+  tenantId: string | null
+  /** The visit of a page during which the view of all tenants was left for one. */
+  leftAll: string | null
+}
+
 /**
  * Around every page of a session: the menu of pages, who is signed in and where, and the ways to elsewhere and out.
  * On a wide screen the menu stands at the side, on others a button opens it.
  */
 export function SignedInFrame() {
   const session = useCurrentSession()
-  const { pathname } = useLocation()
+  const { pathname, key: visit } = useLocation()
+  const [place, setPlace] = useState<Place>({ tenantId: session.tenantId, leftAll: null })
+  if (place.tenantId !== session.tenantId) {
+    setPlace({ tenantId: session.tenantId, leftAll: place.tenantId === null ? visit : null })
+  }
+  // Who steps into a tenant wants its rows. Who opens such a page in a tenant is told that it is not for there.
+  const goesHome = place.leftAll === visit && isAboutAllTenants(pathname)
   const signOut = useSignOut()
   const choose = useChooseTenant()
   const names = useTenantNames(session).data ?? noNames
@@ -31,7 +46,7 @@ export function SignedInFrame() {
   const tenant = steppedInto(session, names)
   const changed = `You are in ${tenant ?? session.tenantName ?? 'all tenants'} now.`
   function leave() {
-    signOut.mutate(undefined)
+    signOut.mutate('left')
   }
   return (
     <>
@@ -86,7 +101,7 @@ export function SignedInFrame() {
             {/* The key: nothing of the user or the tenant before stays, and the heading takes the focus. */}
             <Stack key={`${session.userId} ${session.tenantId ?? ''}`}>
               <PageBoundary place={pathname}>
-                <Outlet context={session} />
+                {goesHome ? <Navigate to={homePath} replace /> : <Outlet context={session} />}
               </PageBoundary>
             </Stack>
           </main>

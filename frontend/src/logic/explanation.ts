@@ -22,6 +22,11 @@ const wrongNameOrPassword: Explanation = {
   retryAfter: null,
 }
 
+/** 42501 has many reasons; this one closes the tenant to all its users. */
+export function isSuspended(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 403 && error.message === 'this tenant is suspended'
+}
+
 function wait(seconds: number | null, fallback: string): string {
   if (seconds === null || seconds < 1) return fallback
   return seconds === 1 ? 'Wait a second, then try again.' : `Wait ${seconds} seconds, then try again.`
@@ -65,9 +70,14 @@ export function explain(error: unknown): Explanation {
     case 401:
       return told('Your session has ended.', 'Sign in again.')
     case 403:
+      if (isSuspended(error)) {
+        return told('This tenant is suspended.', 'Nobody can work in it until an admin resumes it. Ask the people who run this site.')
+      }
       return told('This is not allowed.', error.hint ?? sentence(error.message))
     case 404:
       return told('This is not here.', 'It does not exist, or it belongs to somebody else.')
+    case 409:
+      return told('This does not go together with what is there.', sentence(error.hint ?? error.message))
     case 429:
       return told('Too many attempts.', wait(error.retryAfter, 'Wait a minute, then try again.'))
     case 503:

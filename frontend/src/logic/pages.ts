@@ -1,4 +1,4 @@
-import { homePath, usersPath } from './return-path'
+import { auditPath, homePath, sessionsPath, tenantsPath, usersPath } from './return-path'
 
 /** A link of the menu. Whom it is not for may know the page all the same: it says so in words. */
 export interface PageLink {
@@ -23,9 +23,27 @@ const groups: PageGroup[] = [
       { path: usersPath, label: 'Users' },
     ],
   },
+  {
+    label: 'All tenants',
+    for: 'admins',
+    links: [
+      { path: tenantsPath, label: 'Tenants' },
+      { path: auditPath, label: 'Audit log' },
+    ],
+  },
+  {
+    label: 'Account',
+    for: 'everybody',
+    links: [{ path: sessionsPath, label: 'Sessions' }],
+  },
 ]
 
 /** The menu of somebody: a group without a link for them is not there. */
 export function pageGroups(isAdmin: boolean, isDemo: boolean, all: PageGroup[] = groups): PageGroup[] {
   return all.filter((group) => (isAdmin || group.for === 'everybody') && (isDemo || group.demoOnly !== true))
+}
+
+/** Whether a page is about all tenants, and so closed to an admin who is in one. */
+export function isAboutAllTenants(path: string): boolean {
+  return groups.some((group) => group.for === 'admins' && group.links.some((link) => link.path === path))
 }

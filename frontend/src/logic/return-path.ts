@@ -2,6 +2,9 @@ export const homePath = '/patients'
 /** The page of one patient. */
 export const patientPath = (id: number) => `${homePath}/${id}`
 export const usersPath = '/users'
+export const sessionsPath = '/sessions'
+export const tenantsPath = '/admin/tenants'
+export const auditPath = '/admin/audit'
 export const signInPath = '/signin'
 
 /**

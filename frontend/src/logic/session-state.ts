@@ -2,9 +2,9 @@ import type { Context, Session } from '../api/client'
 
 /**
  * none: nobody was signed in when the page opened; ended: a session was there and the server ended it;
- * left: the user signed out.
+ * left: the user signed out; closed: the user ended this session on the page of sessions.
  */
-export type SignedOutReason = 'none' | 'ended' | 'left'
+export type SignedOutReason = 'none' | 'ended' | 'left' | 'closed'
 
 export type SessionState =
   | { status: 'signed-in'; session: Session }

@@ -8,7 +8,7 @@ import { useTenantNames } from '../api/rows'
 import type { Patient } from '../api/schema'
 import { ErrorNotice } from '../components/error-notice'
 import { useListAddress } from '../components/list-address'
-import { ListView } from '../components/list-view'
+import { SearchedList } from '../components/searched-list'
 import { PatientActions } from '../components/patient-actions'
 import { PatientNotice } from '../components/patient-notice'
 import { useCurrentSession } from '../components/session-gate'
@@ -75,7 +75,7 @@ export function PatientsPage() {
           }}
         />
       )}
-      <ListView
+      <SearchedList
         title="Patients"
         one="patient"
         many="patients"

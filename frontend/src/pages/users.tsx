@@ -4,7 +4,7 @@ import { useTenantNames } from '../api/rows'
 import type { User } from '../api/schema'
 import { useUserPages } from '../api/users'
 import { useListAddress } from '../components/list-address'
-import { ListView } from '../components/list-view'
+import { SearchedList } from '../components/searched-list'
 import { useCurrentSession } from '../components/session-gate'
 import { seesAllTenants } from '../logic/session-state'
 import { tenantNameOf, type TenantNames } from '../logic/tenant-choices'
@@ -42,7 +42,7 @@ export function UsersPage() {
   const haveTenants = rows.some((row) => row.tenantId !== undefined) || address.list.tenant !== null
 
   return (
-    <ListView
+    <SearchedList
       title="Users"
       one="user"
       many="users"
