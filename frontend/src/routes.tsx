@@ -16,6 +16,7 @@ import {
   usersPath,
 } from './logic/return-path'
 import { NotHerePage } from './pages/not-here'
+import { PatientPage } from './pages/patient'
 import { PatientsPage } from './pages/patients'
 import { SignInPage } from './pages/sign-in'
 import { TenantPage } from './pages/tenant'
@@ -39,6 +40,7 @@ export function AppRoutes() {
           <Route path="/tenant" element={<TenantPage />} />
           <Route element={<RequireTenant />}>
             <Route path={homePath} element={<PatientsPage />} />
+            <Route path={`${homePath}/:id`} element={<PatientPage />} />
             <Route path={usersPath} element={<UsersPage />} />
             <Route path={isolationPath} element={<IsolationPage />} />
             <Route path={tourPath} element={<TourPage />} />

@@ -10,6 +10,7 @@ import {
   type UseMutationResult,
   type UseQueryResult,
 } from '@tanstack/react-query'
+import { useMemo } from 'react'
 import { rowsBelongTo } from '../logic/session-state'
 import { ApiError, pageCode, type Session } from './client'
 import { askAs, type Answer, type Data, type Question, type Table, type Way } from './data'
@@ -170,11 +171,13 @@ export function usePages<Name extends Resource, One = Row<Name>>(
     placeholderData: ofSameSession(session),
     enabled,
   })
-  return {
-    ...query,
-    rows: query.data?.pages.flatMap((page) => page.data),
-    /** Of all pages, when `ask` has it counted: `rows.select('*', { count: 'exact' })`. */
-    count: query.data?.pages.at(-1)?.count ?? null,
+  const rows = useMemo(() => query.data?.pages.flatMap((page) => page.data), [query.data])
+  // Of all pages, when `ask` has them counted: `rows.select('*', { count: 'exact' })`.
+  const count = query.data?.pages.at(-1)?.count ?? null
+  // Not a copy: a component is drawn anew for the parts of the query that it reads, and a copy reads all of them.
+  return Object.create(query, { rows: { value: rows }, count: { value: count } }) as typeof query & {
+    rows: typeof rows
+    count: typeof count
   }
 }
 

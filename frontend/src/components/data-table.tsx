@@ -1,13 +1,6 @@
 import { Table, UnstyledButton } from '@mantine/core'
-import {
-  flexRender,
-  getCoreRowModel,
-  getSortedRowModel,
-  useReactTable,
-  type ColumnDef,
-  type SortingState,
-} from '@tanstack/react-table'
-import { useState, type ReactNode } from 'react'
+import { flexRender, getCoreRowModel, useReactTable, type ColumnDef } from '@tanstack/react-table'
+import type { ReactNode } from 'react'
 import type { Sort } from '../logic/list-address'
 
 const ariaSort = { asc: 'ascending', desc: 'descending' } as const
@@ -17,27 +10,22 @@ export interface TableProps<Row> {
   rows: Row[]
   columns: ColumnDef<Row, string>[]
   rowId: (row: Row) => string
-  /** Absent: the table sorts the rows by itself, which then are all there are. */
-  sort?: Sort | null
-  onSort?: (column: string) => void
+  /** How the rows came: the server sorts them. */
+  sort: Sort | null
+  onSort: (column: string) => void
   /** What can be done with a row. */
-  actions?: (row: Row) => ReactNode
+  actions?: ((row: Row) => ReactNode) | undefined
 }
 
-/** A table whose column headings sort it, or ask for its rows in another order. */
+/** A table whose column headings ask for its rows in another order. */
 export function DataTable<Row>({ label, rows, columns, rowId, sort, onSort, actions }: TableProps<Row>) {
-  const [ownSorting, setOwnSorting] = useState<SortingState>([])
-  const sorting = sort === undefined ? ownSorting : sort === null ? [] : [{ id: sort.column, desc: sort.descending }]
   const table = useReactTable({
     data: rows,
     columns,
     getRowId: rowId,
-    state: { sorting },
-    onSortingChange: setOwnSorting,
-    manualSorting: sort !== undefined,
+    state: { sorting: sort === null ? [] : [{ id: sort.column, desc: sort.descending }] },
+    manualSorting: true,
     getCoreRowModel: getCoreRowModel(),
-    getSortedRowModel: getSortedRowModel(),
-    sortDescFirst: false,
   })
   return (
     <div className="data-table">
@@ -52,13 +40,9 @@ export function DataTable<Row>({ label, rows, columns, rowId, sort, onSort, acti
                     <UnstyledButton
                       className="sort-button"
                       fz="inherit"
-                      onClick={
-                        onSort
-                          ? () => {
-                              onSort(header.column.id)
-                            }
-                          : header.column.getToggleSortingHandler()
-                      }
+                      onClick={() => {
+                        onSort(header.column.id)
+                      }}
                     >
                       {flexRender(header.column.columnDef.header, header.getContext())}
                       <SortMark sorted={sorted} />

@@ -12,7 +12,7 @@ export interface PatientForm {
 }
 
 export type PatientField = keyof PatientForm
-export type PatientErrors = Partial<Record<PatientField, string>>
+export type PatientErrors = Partial<Record<PatientField, string | undefined>>
 export type PatientValues = Pick<Patient, 'firstName' | 'lastName' | 'dob'>
 
 export const patientFields: readonly PatientField[] = ['tenantId', 'firstName', 'lastName', 'dob']
