@@ -1,4 +1,5 @@
 import { defineConfig } from '@playwright/test'
+import { fileURLToPath } from 'node:url'
 
 const baseURL = process.env.TENANCY_URL
 if (!baseURL) {
@@ -16,12 +17,19 @@ export default defineConfig({
   fullyParallel: true,
   forbidOnly: true,
   timeout: 60_000,
-  expect: { timeout: 15_000 },
+  expect: {
+    timeout: 15_000,
+    // Less than a designer sees; more than two builds of Chromium differ by.
+    toHaveScreenshot: { animations: 'disabled', caret: 'hide', threshold: 0.04, maxDiffPixels: 100 },
+  },
+  snapshotPathTemplate: '{testDir}/pages/pictures/{arg}{ext}',
   use: {
     baseURL,
     screenshot: 'only-on-failure',
     trace: 'retain-on-failure',
     launchOptions: {
+      // The same letters on every machine, whatever fonts it has.
+      env: { ...(process.env as Record<string, string>), FONTCONFIG_FILE: fileURLToPath(new URL('support/fonts.conf', import.meta.url)) },
       executablePath: process.env.TENANCY_CHROMIUM ?? '/usr/bin/chromium',
       args: [
         '--no-sandbox',

@@ -17,7 +17,8 @@ PACKAGES_SERVICES=(pgbouncer nginx)
 PACKAGES_TEST=(
     pgtap libtap-parser-sourcehandler-pgtap-perl
     clang libclang-rt-dev
-    chromium systemd
+    systemd
+    chromium fonts-dejavu-core # the letters of the pictures that tests compare
     "${PACKAGES_SERVICES[@]}"
 )
 

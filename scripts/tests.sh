@@ -6,6 +6,7 @@
 
 TEST_LOCK_FD=7
 TEST_LIVE=$VAR/test/live
+TEST_REPORT=$VAR/report
 SUITE_SECONDS=840
 
 # test [SUITE [FILE…]]: all suites, or one; for pgtap and e2e also some of its files.
@@ -37,7 +38,9 @@ cmd_test() {
     make_pgtap_database
     serve_demo many
     TEST_MANY_URL=http://127.0.0.1:$GATEWAY_PORT
+    TEST_MANY_GATEWAY_URL=$(gateway_url)
     serve_demo one
+    make_demo_templates
     write_server_commands
     test_environment
 
@@ -101,10 +104,18 @@ use_test_folder() {
 end_test() {
     [[ -d $INSTANCE ]] || return 0
     clear_test_folder
+    keep_report
     [[ $TEST_KEEPS_LOGS ]] || rm -rf "$TEST_RESULTS"
     # Ten failures back is far enough.
     find "$VAR/test" -mindepth 1 -maxdepth 1 -type d -name '2*' -print0 |
         sort -rz | tail -zn +11 | xargs -0r rm -rf
+}
+
+# Of the last run with tests in a browser, at a place that does not change.
+keep_report() {
+    [[ -d $TEST_RESULTS/report ]] || return 0
+    rm -rf "$TEST_REPORT"
+    mv "$TEST_RESULTS/report" "$TEST_REPORT"
 }
 
 clear_test_folder() {
@@ -161,6 +172,16 @@ make_pgtap_database() {
     admin_psql -d pgtap -c 'create extension pgtap'
 }
 
+# Both demos as they were at first, for tests that copy one to change it. The names are the gateways' databases, with
+# _template.
+make_demo_templates() {
+    local demo
+    [[ -z $ONLY_SUITE || $ONLY_SUITE == e2e ]] || return 0
+    for demo in "${DEMOS[@]}"; do
+        (use_demo "$demo" && DEMO_DATABASE+=_template && load_demo >/dev/null)
+    done
+}
+
 # One word each, so that a suite can run them with or without a shell. Their output goes to
 # the server's log: the server keeps the descriptors, and a caller reading a pipe would wait for ever.
 write_server_commands() {
@@ -186,7 +207,7 @@ test_environment() {
     export PGPASSFILE=$INSTANCE_SECRETS/pgpass
     export TENANCY_URL=http://127.0.0.1:$GATEWAY_PORT TENANCY_MANY_URL=$TEST_MANY_URL
     TENANCY_GATEWAY_URL=$(gateway_url)
-    export TENANCY_GATEWAY_URL
+    export TENANCY_GATEWAY_URL TENANCY_MANY_GATEWAY_URL=$TEST_MANY_GATEWAY_URL
     export TENANCY_TEST_PG_RESTART=$INSTANCE/bin/pg_restart
     export TENANCY_TEST_PG_STOP=$INSTANCE/bin/pg_stop
     export TENANCY_TEST_PG_START=$INSTANCE/bin/pg_start
@@ -197,6 +218,8 @@ test_environment() {
     export TMPDIR=$INSTANCE/tmp
     # The program under test, for suites that start one of their own.
     export TENANCY_GATEWAY_BIN=$INSTANCE/$GATEWAY.app/tenancy-gateway
+    TENANCY_MANY_GATEWAY_BIN=$(use_demo many && printf %s "$INSTANCE/$GATEWAY.app/tenancy-gateway")
+    export TENANCY_MANY_GATEWAY_BIN
 }
 
 run_suites() {
@@ -274,7 +297,8 @@ pgtap_suite() {
 e2e_suite() {
     cd "$E2E_DIR" || return
     export PLAYWRIGHT_JSON_OUTPUT_NAME=$TEST_RESULTS/e2e.json
-    exec node_modules/.bin/playwright test --reporter=list,json --output="$TEST_RESULTS/e2e" "$@"
+    export PLAYWRIGHT_HTML_OUTPUT_DIR=$TEST_RESULTS/report PLAYWRIGHT_HTML_OPEN=never
+    exec node_modules/.bin/playwright test --reporter=list,json,html --output="$TEST_RESULTS/e2e" "$@"
 }
 
 # suite NAME FORMAT COUNTS COMMAND…: runs the command with its output in a log, adds its counts.

@@ -15,12 +15,12 @@ test('sign-in says that the network is away, and works when it is back', async (
 })
 
 test('the patients say it too, and can be asked for again', async ({ page }) => {
-  await page.route('**/api/patients', (route) => route.abort('connectionreset'))
+  await page.route('**/api/patients?*', (route) => route.abort('connectionreset'))
   await page.goto('/patients')
   await fillIn(page, user.userName, user.password)
   await expect(page.getByRole('alert')).toContainText(lost)
   await expect(patientsTable(page)).toHaveCount(0)
-  await page.unroute('**/api/patients')
+  await page.unroute('**/api/patients?*')
   await page.getByRole('button', { name: 'Try again' }).click()
   await expect(patientsTable(page)).toBeVisible()
   await expect(page.getByRole('alert')).toHaveCount(0)
@@ -53,7 +53,7 @@ test('while the rows are on their way, the page says so', async ({ page }) => {
   const released = new Promise<void>((resolve) => {
     release = resolve
   })
-  await page.route('**/api/patients', async (route) => {
+  await page.route('**/api/patients?*', async (route) => {
     await released
     await route.continue()
   })

@@ -32,6 +32,8 @@ interface Data {
 const file = new URL('../data/one-tenant-per-user.json', import.meta.url)
 const data = JSON.parse(readFileSync(file, 'utf8')) as Data
 
+export const { tenants } = data
+
 function tenantOf(id: number): Tenant {
   const tenant = data.tenants.find((candidate) => candidate.id === id)
   if (!tenant) throw new Error(`the demo data has no tenant ${id}`)

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 /** One line of the gateway's log. */
@@ -13,13 +14,19 @@ export interface LogLine {
 /** Somebody without an account, as the gateway refuses to run as root. */
 const nobody: { uid?: number; gid?: number } = process.getuid?.() === 0 ? { uid: 61000, gid: 61000 } : {}
 
-/** The gateway's own login: its connection string, and the password that only the user who runs the tests may read. */
-export function gatewayLogin(): { url: string; password: string } {
-  const url = new URL(process.env.TENANCY_GATEWAY_URL!)
+/** The login of a gateway: its connection string, and the password that only the user who runs the tests may read. */
+export function gatewayLogin(of = process.env.TENANCY_GATEWAY_URL!): { url: string; password: string } {
+  const url = new URL(of)
   const lines = readFileSync(url.searchParams.get('passfile')!, 'utf8').split('\n')
   const password = lines.map((line) => line.split(':')).find((fields) => fields[3] === url.username)![4]!
   url.searchParams.delete('passfile')
   return { url: url.href, password }
+}
+
+/** What the gateway of a demo serves: the page's files, and the demo's instructions for sign-in. */
+export function servedBy(demo: 'one' | 'many'): { page: string; demoFile: string } {
+  const gateway = demo === 'one' ? process.env.TENANCY_GATEWAY_BIN! : process.env.TENANCY_MANY_GATEWAY_BIN!
+  return { page: join(dirname(gateway), 'page'), demoFile: join(dirname(gateway), 'demo.json') }
 }
 
 /** A gateway of the test's own, with other options than the one that all tests share. */

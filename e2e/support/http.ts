@@ -27,6 +27,11 @@ export interface Call {
   url?: string
 }
 
+export interface Login {
+  userName: string
+  password: string
+}
+
 export const cookieName = 'tenancy_session'
 const base = new URL(process.env.TENANCY_URL!)
 const agent = new http.Agent({ keepAlive: true, maxSockets: 32 })
@@ -95,9 +100,9 @@ export function expectClearedCookie(answer: Answer): void {
   expect(answer.headers['set-cookie']).toEqual([expect.stringMatching(new RegExp(`^${cookieName}=;.*Max-Age=0`))])
 }
 
-export async function login({ userName, password }: User, agentName?: string): Promise<string> {
+export async function login({ userName, password }: Login, agentName?: string, url?: string): Promise<string> {
   const headers = agentName === undefined ? {} : { 'user-agent': agentName }
-  const answer = await call('POST', '/api/auth/login', { body: { userName, password }, headers })
+  const answer = await call('POST', '/api/auth/login', { body: { userName, password }, headers, ...(url === undefined ? {} : { url }) })
   expect(answer.status, answer.text).toBe(200)
   return tokenOf(answer)
 }

@@ -1,6 +1,7 @@
 import { test as base, expect, type Locator, type Page } from '@playwright/test'
 import { Answers } from './answers'
 import { tenantName, type Patient, type User } from './demo'
+import type { Login } from './http'
 
 export { expect }
 
@@ -38,7 +39,7 @@ export function patientsTable(page: Page): Locator {
   return page.getByRole('table', { name: 'Patients' })
 }
 
-export async function signIn(page: Page, user: User, path = '/patients'): Promise<void> {
+export async function signIn(page: Page, user: Login, path = '/patients'): Promise<void> {
   await page.goto(path)
   await fillIn(page, user.userName, user.password)
   await expect(patientsTable(page)).toBeVisible()
@@ -57,7 +58,10 @@ export function expectedRows(user: User): string[][] {
   })
 }
 
+/** What the rows say; what can be done with them is no part of it. */
 export async function shownRows(page: Page, table = patientsTable(page)): Promise<string[][]> {
   const rows = table.locator('tbody tr')
-  return rows.evaluateAll((all) => all.map((row) => Array.from(row.children, (cell) => cell.textContent ?? '')))
+  return rows.evaluateAll((all) =>
+    all.map((row) => Array.from(row.querySelectorAll('td:not(.row-actions)'), (cell) => cell.textContent ?? '')),
+  )
 }

@@ -1,12 +1,33 @@
 import { Navigate, Route, Routes } from 'react-router'
 import { useOtherTabs } from './api/queries'
+import { RequireAllTenants } from './components/all-tenants-gate'
+import { lazyPage } from './components/lazy-page'
 import { RequireSession, RequireTenant } from './components/session-gate'
-import { homePath, signInPath, usersPath } from './logic/return-path'
+import { SignedInFrame } from './components/signed-in-frame'
+import {
+  activityPath,
+  auditPath,
+  homePath,
+  isolationPath,
+  sessionsPath,
+  signInPath,
+  tenantsPath,
+  tourPath,
+  usersPath,
+} from './logic/return-path'
 import { NotHerePage } from './pages/not-here'
+import { PatientPage } from './pages/patient'
 import { PatientsPage } from './pages/patients'
 import { SignInPage } from './pages/sign-in'
 import { TenantPage } from './pages/tenant'
 import { UsersPage } from './pages/users'
+
+const IsolationPage = lazyPage(async () => (await import('./pages/isolation')).IsolationPage)
+const TourPage = lazyPage(async () => (await import('./pages/tour')).TourPage)
+const SessionsPage = lazyPage(async () => (await import('./pages/sessions')).SessionsPage)
+const TenantsPage = lazyPage(async () => (await import('./pages/tenants')).TenantsPage)
+const AuditPage = lazyPage(async () => (await import('./pages/audit')).AuditPage)
+const ActivityPage = lazyPage(async () => (await import('./pages/activity')).ActivityPage)
 
 export function AppRoutes() {
   useOtherTabs()
@@ -15,10 +36,21 @@ export function AppRoutes() {
       <Route path="/" element={<Navigate to={homePath} replace />} />
       <Route path={signInPath} element={<SignInPage />} />
       <Route element={<RequireSession />}>
-        <Route path="/tenant" element={<TenantPage />} />
-        <Route element={<RequireTenant />}>
-          <Route path={homePath} element={<PatientsPage />} />
-          <Route path={usersPath} element={<UsersPage />} />
+        <Route element={<SignedInFrame />}>
+          <Route path="/tenant" element={<TenantPage />} />
+          <Route element={<RequireTenant />}>
+            <Route path={homePath} element={<PatientsPage />} />
+            <Route path={`${homePath}/:id`} element={<PatientPage />} />
+            <Route path={usersPath} element={<UsersPage />} />
+            <Route path={isolationPath} element={<IsolationPage />} />
+            <Route path={tourPath} element={<TourPage />} />
+            <Route path={sessionsPath} element={<SessionsPage />} />
+            <Route element={<RequireAllTenants />}>
+              <Route path={tenantsPath} element={<TenantsPage />} />
+              <Route path={auditPath} element={<AuditPage />} />
+              <Route path={activityPath} element={<ActivityPage />} />
+            </Route>
+          </Route>
         </Route>
       </Route>
       <Route path="*" element={<NotHerePage />} />

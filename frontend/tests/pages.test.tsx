@@ -1,12 +1,16 @@
 import { MantineProvider } from '@mantine/core'
 import { QueryClientProvider, type QueryClient } from '@tanstack/react-query'
-import { act, render, screen, waitFor, within } from '@testing-library/react'
+import { act, cleanup, render, screen, waitFor, within } from '@testing-library/react'
 import userEvent from '@testing-library/user-event'
+import type { ReactNode } from 'react'
 import { MemoryRouter } from 'react-router'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Session } from '../src/api/client'
 import { createQueryClient } from '../src/api/queries'
 import { Curtain } from '../src/components/curtain'
+import { lazyPage } from '../src/components/lazy-page'
+import { PageBoundary } from '../src/components/page-boundary'
+import '../src/pages/tenants' // so that the chunk is there when it is asked for
 import { AppRoutes } from '../src/routes'
 import { theme } from '../src/theme'
 import { adminSession, undecidedSession, userSession } from './sessions'
@@ -28,20 +32,25 @@ function contextOf({ userId, tenantId }: Pick<Session, 'userId' | 'tenantId'>): 
   return { 'Tenancy-Context': new URLSearchParams({ user: userId, ...(tenantId && { tenant: tenantId }) }).toString() }
 }
 
-/** What the network answers in these tests; the real gateway is met in e2e/. Rows are those of the last session told. */
+/**
+ * What the network answers in these tests, whatever is selected; the real gateway is met in e2e/. Rows are those of the
+ * last session told.
+ */
 function network(routes: Record<string, Answer | (() => Answer | Promise<Answer>)>) {
   const asked: string[] = []
+  const addresses: string[] = []
   let context: Record<string, string> = {}
   vi.stubGlobal('fetch', async (path: string, init: RequestInit) => {
-    const call = `${init.method ?? 'GET'} ${path}`
+    const call = `${init.method ?? 'GET'} ${path.split('?')[0]}`
     asked.push(call)
+    addresses.push(path)
     const route = routes[call] ?? missing
     const { status, body, headers } = await (typeof route === 'function' ? route() : route)
     if (init.signal?.aborted) throw new DOMException('aborted', 'AbortError')
     if (status === 200 && path.startsWith('/api/auth/')) context = contextOf(body as Session)
     return new Response(body === undefined ? null : JSON.stringify(body), { status, headers: { ...context, ...headers } })
   })
-  return asked
+  return Object.assign(asked, { addresses })
 }
 
 const ok = (body: unknown): Answer => ({ status: 200, body })
@@ -60,6 +69,11 @@ function open(path: string) {
     </MantineProvider>,
   )
   return { client, user: userEvent.setup() }
+}
+
+async function expectFocus(title: string) {
+  const heading = await screen.findByRole('heading', { name: title })
+  expect(document.activeElement).toBe(heading)
 }
 
 function signedInAs(session: Session): Record<string, Answer> {
@@ -128,7 +142,7 @@ describe('patients', () => {
     const table = await screen.findByRole('table', { name: 'Patients' })
     const texts = within(table)
       .getAllByRole('row')
-      .map((row) => [...row.children].map((cell) => cell.textContent))
+      .map((row) => [...row.querySelectorAll('th, td:not(.row-actions, thead td)')].map((cell) => cell.textContent))
     expect(texts).toEqual([
       ['First Name', 'Last Name', 'Date of Birth'],
       ['John', 'Doe', '02/11/1984'],
@@ -138,14 +152,107 @@ describe('patients', () => {
     expect(document.title).toBe('Patients · pgtenancy')
   })
 
-  it('sorts by date of birth', async () => {
-    network(signedInAs(userSession))
+  it('are sorted, searched and counted by the server', async () => {
+    const answer = { ...ok(patients), headers: { 'Content-Range': '0-1/7', 'Next-After': 'WyI5Il0' } }
+    const asked = network({ ...signedInAs(userSession), 'GET /api/patients': answer })
+    const last = () => new URLSearchParams(asked.addresses.filter((path) => path.startsWith('/api/patients')).at(-1)?.split('?')[1])
+    const { user } = open('/patients?sort=lastName.asc')
+    expect(await screen.findByText('2 of 7 patients')).toBeTruthy()
+    expect([last().get('order'), last().get('after'), last().get('limit')]).toEqual(['lastName.asc', '', '50'])
+    const heading = () => screen.getByRole('columnheader', { name: 'Date of Birth' }).getAttribute('aria-sort')
+    const button = screen.getByRole('button', { name: 'Date of Birth' })
+    await user.click(button)
+    expect(heading()).toBe('ascending')
+    await user.click(button)
+    expect(heading()).toBe('descending')
+    await waitFor(() => {
+      expect(last().get('order')).toBe('dob.desc')
+    })
+    await user.type(screen.getByRole('searchbox', { name: 'Search by name' }), '50% Doe')
+    await waitFor(() => {
+      expect(last().getAll('or')).toEqual([
+        String.raw`(firstName.ilike."%50\\%%",lastName.ilike."%50\\%%")`,
+        '(firstName.ilike."%Doe%",lastName.ilike."%Doe%")',
+      ])
+    })
+    expect(last().get('order')).toBe('dob.desc')
+  })
+
+  it('come page by page: the next begins where the last one ended', async () => {
+    const page = (first: number) => Array.from({ length: 50 }, (_, index) => ({ ...patients[0], id: first + index }))
+    const answers = [page(1), page(51)].map((rows) => ({ ...ok(rows), headers: { 'Content-Range': '0-49/100', 'Next-After': 'WyI1MCJd' } }))
+    const asked = network({ ...signedInAs(userSession), 'GET /api/patients': () => answers.shift() ?? missing })
     const { user } = open('/patients')
-    const button = await screen.findByRole('button', { name: 'Date of Birth' })
-    await user.click(button)
-    await user.click(button)
-    expect(screen.getByRole('columnheader', { name: 'Date of Birth' }).getAttribute('aria-sort')).toBe('descending')
-    expect(screen.getAllByRole('row')[1]?.textContent).toContain('Min')
+    expect(await screen.findByText('50 of 100 patients')).toBeTruthy()
+    await user.click(screen.getByText('Show more patients'))
+    expect(await screen.findByText('100 patients')).toBeTruthy()
+    expect(asked.addresses.at(-1)).toContain('after=WyI1MCJd')
+    expect(screen.queryByText('Show more patients')).toBeNull()
+  })
+
+  it('that are deleted leave at once, and come back when it fails', async () => {
+    let refuse: (answer: Answer) => void = () => undefined
+    network({
+      ...signedInAs(userSession),
+      'DELETE /api/patients': () => new Promise<Answer>((resolve) => (refuse = resolve)),
+    })
+    const { user } = open('/patients')
+    await user.click(await screen.findByRole('button', { name: 'Delete Min Doe' }))
+    await waitFor(() => {
+      expect(screen.queryByText('Min')).toBeNull()
+    })
+    refuse({ status: 403, body: { code: '42501', message: 'this tenant is suspended' } })
+    expect((await screen.findByRole('alert')).textContent).toContain('Min Doe was not deleted. This is not allowed.')
+    expect(screen.getByText('Min')).toBeTruthy()
+    expect(screen.queryByRole('button', { name: 'Undo' })).toBeNull()
+  })
+
+  it('that are deleted can be put back, under a new number', async () => {
+    const rows = [...patients]
+    const back = { ...patients[1], id: 99 }
+    const asked = network({
+      ...signedInAs(userSession),
+      'GET /api/patients': () => ok(rows),
+      'DELETE /api/patients': () => ok(rows.splice(1, 1)),
+      'POST /api/patients': () => {
+        rows.push(back as (typeof patients)[0])
+        return { status: 201, body: back }
+      },
+    })
+    const { user, client } = open('/patients')
+    await user.click(await screen.findByRole('button', { name: 'Delete Min Doe' }))
+    const undo = await screen.findByRole('button', { name: 'Undo' })
+    expect(document.activeElement).toBe(undo)
+    await user.click(undo)
+    expect(await screen.findByText(/Min Doe is back, as number 99/)).toBeTruthy()
+    expect(screen.getByRole('link', { name: 'Min' }).getAttribute('href')).toBe('/patients/99')
+    expect(asked.addresses.find((path) => path.includes('tenantId=eq.3') && path.includes('id=eq.14'))).toBeTruthy()
+    act(() => {
+      client.removeQueries({ queryKey: ['rows'] })
+    })
+    expect(JSON.stringify(client.getQueryCache().getAll().map((query) => query.state.data))).not.toContain('Min')
+  })
+
+  it('are written for the tenant on the screen alone, and not again by themselves when it has changed meanwhile', async () => {
+    const bodies: string[] = []
+    const asked = network({
+      ...signedInAs(userSession),
+      'POST /api/patients': { status: 403, body: { code: '42501', message: 'new row violates row-level security policy' } },
+    })
+    const fetched = globalThis.fetch
+    vi.stubGlobal('fetch', (path: string, init: RequestInit) => {
+      if (init.method === 'POST') bodies.push(String(init.body))
+      return fetched(path, init)
+    })
+    const { user } = open('/patients')
+    await user.click(await screen.findByRole('button', { name: 'Add patient' }))
+    await user.type(await screen.findByLabelText('First name'), 'Ann')
+    await user.type(screen.getByLabelText('Last name'), 'Lee')
+    await user.type(screen.getByLabelText('Date of birth'), '2/9/1984{Enter}')
+    expect((await screen.findByRole('alert')).textContent).toContain('This is not allowed.')
+    expect(bodies).toEqual(['{"tenantId":3,"firstName":"Ann","lastName":"Lee","dob":"1984-02-09"}'])
+    expect(asked.filter((call) => call === 'POST /api/patients')).toHaveLength(1)
+    expect(asked.filter((call) => call === 'GET /api/auth/session').length).toBeGreaterThan(1)
   })
 
   it('names the tenant of each row to an admin', async () => {
@@ -249,6 +356,7 @@ describe('tenants', () => {
     const { user } = open('/patients')
     await user.click(await screen.findByRole('button', { name: 'tenant 2' }))
     expect(await screen.findByText('Welcome, jeremy of tenant 2')).toBeTruthy()
+    await screen.findByRole('table')
     expect(asked.indexOf('GET /api/patients')).toBeGreaterThan(asked.indexOf('POST /api/auth/tenant'))
   })
 
@@ -379,9 +487,31 @@ describe('tenants', () => {
       },
     })
     const { user } = open('/patients')
-    expect((await screen.findByRole('alert')).textContent).toContain('This tenant is suspended.')
+    await expectFocus('This tenant is suspended')
     await user.click(screen.getByRole('button', { name: 'Choose another tenant' }))
     expect(await screen.findByRole('heading', { name: 'Choose a tenant' })).toBeTruthy()
+  })
+
+  it('that are closed while one works in them take the rows away, and give them back', async () => {
+    let closed = false
+    const suspended: Answer = { status: 403, body: { code: '42501', message: 'this tenant is suspended' } }
+    const orSuspended = (answer: Answer) => () => (closed ? suspended : answer)
+    network({
+      'GET /api/auth/session': orSuspended(ok(userSession)),
+      'GET /api/patients': orSuspended(ok(patients)),
+      'GET /api/users': orSuspended(ok([])),
+    })
+    const { user, client } = open('/patients')
+    await screen.findByText('Min')
+    closed = true
+    await user.click(screen.getByRole('link', { name: 'Users' }))
+    expect(await screen.findByText(/Nobody can work in/)).toBeTruthy()
+    expect(screen.getByText('user tenant 3')).toBeTruthy()
+    expect(screen.queryByRole('button', { name: 'Choose another tenant' })).toBeNull()
+    expect(JSON.stringify(client.getQueryCache().getAll().map((query) => query.state.data))).not.toContain('Min')
+    closed = false
+    await user.click(screen.getByRole('button', { name: 'Try again' }))
+    expect(await screen.findByRole('heading', { name: 'Users' })).toBeTruthy()
   })
 
   it('let an admin step in, with a banner, and back to all', async () => {
@@ -462,4 +592,116 @@ it('says that an unknown address is not here', async () => {
   network({})
   open('/nowhere')
   expect(await screen.findByRole('heading', { name: 'Not here' })).toBeTruthy()
+})
+
+const linksOfMenu = () =>
+  within(screen.getByRole('navigation', { name: 'Pages' }))
+    .getAllByRole('link')
+    .map((link) => link.textContent)
+
+describe('the menu', () => {
+  it('has more for an admin', async () => {
+    network(signedInAs(userSession))
+    open('/patients')
+    await screen.findByRole('table')
+    expect(linksOfMenu()).not.toContain('Audit log')
+    cleanup()
+    network(signedInAs(adminSession))
+    open('/patients')
+    await screen.findByRole('table')
+    expect(linksOfMenu()).toContain('Audit log')
+  })
+
+  it('opens as a dialog, and gives the focus back or to the heading of the page', async () => {
+    network({ ...signedInAs(userSession), 'GET /api/users': ok([]) })
+    const { user } = open('/patients')
+    await screen.findByRole('table')
+    const button = screen.getByRole('button', { name: 'Open the menu' })
+    await user.click(button)
+    await screen.findByRole('dialog')
+    await user.keyboard('{Escape}')
+    expect(document.activeElement).toBe(button)
+    await user.click(button)
+    await user.click(within(await screen.findByRole('dialog')).getByRole('link', { name: 'Users' }))
+    await expectFocus('Users')
+    expect(screen.queryByRole('dialog')).toBeNull()
+  })
+})
+
+describe('pages about all tenants', () => {
+  it('say to a user that they are for admins, and ask for nothing', async () => {
+    const asked = network(signedInAs(userSession))
+    open('/admin/tenants')
+    await expectFocus('For admins only')
+    expect(asked.filter((call) => call.includes('tenant_overview'))).toEqual([])
+  })
+
+  it('lead an admin who steps into a tenant to its rows, and tell one who opens them there to leave it', async () => {
+    let session: Session = adminSession
+    const inside: Session = { ...adminSession, tenantId: '3', tenantName: 'user tenant 3' }
+    const tenant = { id: 3, displayName: 'user tenant 3', suspended: false, users: 2, patients: 2, sessions: 0 }
+    network({
+      ...signedInAs(session),
+      'GET /api/auth/session': () => ok(session),
+      'GET /api/tenant_overview': ok([tenant]),
+      'GET /api/tenants': ok([{ id: 3, displayName: 'user tenant 3' }]),
+      'POST /api/auth/tenant': () => ok((session = session.tenantId === null ? inside : adminSession)),
+    })
+    const { user } = open('/admin/tenants')
+    await user.click(await screen.findByRole('button', { name: 'Step in to user tenant 3' }))
+    await expectFocus('Patients')
+    expect(screen.queryByRole('heading', { name: 'Not inside a tenant' })).toBeNull()
+    await user.click(screen.getByRole('link', { name: 'Tenants' }))
+    expect(await screen.findByRole('heading', { name: 'Not inside a tenant' })).toBeTruthy()
+    await user.click(screen.getByRole('button', { name: 'See all tenants' }))
+    expect(await screen.findByRole('heading', { name: 'Tenants' })).toBeTruthy()
+  })
+})
+
+describe('a page of its own chunk', () => {
+  const quiet = () => vi.spyOn(console, 'error').mockImplementation(() => undefined)
+
+  function openLazy(load: () => Promise<() => ReactNode>, place = '/one') {
+    const Page = lazyPage(load)
+    const at = (where: string) => (
+      <MantineProvider theme={theme} env="test">
+        <PageBoundary place={where}>{where === '/one' ? <Page /> : <p>Another page</p>}</PageBoundary>
+      </MantineProvider>
+    )
+    const { rerender } = render(at(place))
+    return (where: string) => {
+      rerender(at(where))
+    }
+  }
+
+  it('says that it is on its way, and is shown', async () => {
+    let come: (page: () => ReactNode) => void = () => undefined
+    openLazy(() => new Promise((resolve) => (come = resolve)))
+    expect(await screen.findByRole('status', { name: 'Loading the page' })).toBeTruthy()
+    await act(async () => {
+      come(() => <p>Here it is</p>)
+      await Promise.resolve()
+    })
+    expect(await screen.findByText('Here it is')).toBeTruthy()
+  })
+
+  it('that does not come says what to do, and leaves the others alone', async () => {
+    quiet()
+    const goTo = openLazy(() => Promise.reject(new TypeError('Failed to fetch dynamically imported module')))
+    expect(await screen.findByRole('heading', { name: 'This page could not be loaded' })).toBeTruthy()
+    expect(screen.getByText(/Check your network connection/)).toBeTruthy()
+    expect(screen.getByRole('button', { name: 'Load the page again' })).toBeTruthy()
+    goTo('/two')
+    expect(await screen.findByText('Another page')).toBeTruthy()
+  })
+
+  it('that makes a mistake does not take the frame with it', async () => {
+    quiet()
+    openLazy(() =>
+      Promise.resolve(() => {
+        throw new Error('a mistake')
+      }),
+    )
+    expect(await screen.findByRole('heading', { name: 'The page made a mistake' })).toBeTruthy()
+  })
 })

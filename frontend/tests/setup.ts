@@ -12,7 +12,11 @@ globalThis.ResizeObserver = class {
 window.matchMedia = (query) =>
   Object.assign(new EventTarget(), { matches: false, media: query, onchange: null, addListener: nothing, removeListener: nothing })
 
-// The whole document in every message hides what went wrong.
-configure({ getElementError: (message) => new Error(message?.split('\n')[0] ?? 'not found') })
+configure({
+  // The whole document in every message hides what went wrong.
+  getElementError: (message) => new Error(message?.split('\n')[0] ?? 'not found'),
+  // No test is about how fast a loaded machine is.
+  asyncUtilTimeout: 10_000,
+})
 
 afterEach(cleanup)

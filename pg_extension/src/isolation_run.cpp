@@ -52,13 +52,15 @@ LOCKTAG place()
     return tag;
 }
 
-// Looks without taking: two who look must not get into each other's way.
+// A look takes the lock, shared, for this moment: GetLockConflicts() passes over a holder that is between two transactions.
+// Two who look do not get into each other's way, and a worker that meets one who looks waits a moment.
 bool is_taken()
 {
     const LOCKTAG tag = place();
-    int holders;
-    (void) GetLockConflicts(&tag, ShareLock, &holders);
-    return holders > 0;
+    if (LockAcquire(&tag, ShareLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+        return true;
+    LockRelease(&tag, ShareLock, false);
+    return false;
 }
 
 // ---------------------------------------------------------------- the book, under the latest snapshot

@@ -4,7 +4,7 @@
 -- SECURITY INVOKER: the text runs as the person asking, in the sealed transaction that his token has opened. How long it may
 -- take is the gateway's --statement-timeout.
 
-create function api.tour_statement(statement text) returns jsonb
+create function api.tour_statement(statement text) returns json
     language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
@@ -13,7 +13,9 @@ declare
     most_bytes constant integer := 200000;
     answer refcursor;
     one record;
-    told jsonb[] := '{}';
+    told json[] := '{}'; -- json keeps the order of the columns
+    said text;
+    way_out text;
     bytes integer := 0;
     changed bigint;
 begin
@@ -31,19 +33,26 @@ begin
     if answer is null then
         execute statement;
         get diagnostics changed = row_count;
-        return jsonb_build_object('rows', '[]'::jsonb, 'rowCount', changed, 'truncated', false);
+        return json_build_object('rows', '[]'::json, 'rowCount', changed, 'truncated', false);
     end if;
     loop
         fetch answer into one;
         exit when not found or cardinality(told) >= most_rows or bytes > most_bytes;
-        told := told || to_jsonb(one);
+        told := array_append(told, row_to_json(one));
         bytes := bytes + pg_column_size(told[cardinality(told)]);
     end loop;
-    return jsonb_build_object('rows', to_jsonb(told), 'rowCount', cardinality(told), 'truncated', found);
+    return json_build_object('rows', array_to_json(told), 'rowCount', cardinality(told), 'truncated', found);
+exception
+    when insufficient_privilege then
+        raise; -- a refusal goes the way of all refusals
+    when others then
+        -- Over HTTP only the kind of a mistake is told. Whoever types SQL needs the words of the database.
+        get stacked diagnostics said = message_text, way_out = pg_exception_hint;
+        return json_build_object('code', sqlstate, 'message', said, 'hint', nullif(way_out, ''));
 end
 $$;
 comment on function api.tour_statement(text) is
-    'For the tour of the demo: runs SQL of the visitor''s own as the visitor, and tells at most 100 of its rows. What is refused is told as the database says it.';
+    'For the tour of the demo: runs SQL of the visitor''s own as the visitor, and tells at most 100 of its rows. A mistake is told in the words of the database.';
 revoke execute on function api.tour_statement(text) from public;
 grant execute on function api.tour_statement(text) to tenancy_user, tenancy_admin;
 

@@ -1,4 +1,5 @@
-/** The gateway's HTTP interface, and the one place where the page talks to the network. */
+/** The one place where the page talks to the network: sessions, the demo's instructions and the gateway's counts; rows go through data.ts. */
+import type { Stats } from '../logic/gateway-counts'
 
 export interface Tenant {
   id: string
@@ -16,37 +17,10 @@ export interface Session {
   expiresAt: string
 }
 
-export interface Patient {
-  id: number | string
-  tenantId: number | string
-  firstName: string
-  lastName: string
-  dob: string | null
-}
-
-export interface TenantRow {
-  id: number | string
-  displayName: string
-}
-
-export interface User {
-  id: number | string
-  userName: string
-  /** Where the people of a tenant differ in it. */
-  isAdmin?: boolean
-  /** Where a user belongs to one tenant alone. */
-  tenantId?: number | string
-}
-
 /** Whose rows an answer holds; without a tenant those of all, for an admin. */
 export interface Context {
   userId: string
   tenantId: string | null
-}
-
-export interface Rows<Row> {
-  rows: Row[]
-  context: Context | null
 }
 
 export interface Demo {
@@ -129,22 +103,17 @@ async function toError(response: Response): Promise<ApiError> {
   })
 }
 
-async function request(method: 'GET' | 'POST', path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+/** An answer that is a success, or an ApiError. Nothing of it stays in the browser's cache. */
+export async function send(path: string, init: RequestInit, signal?: AbortSignal): Promise<Response> {
   const limit = AbortSignal.timeout(timeLimitMs)
-  const init: RequestInit = {
-    method,
-    credentials: 'same-origin',
-    cache: 'no-store',
-    headers: { Accept: 'application/json' },
-    signal: signal ? AbortSignal.any([signal, limit]) : limit,
-  }
-  if (body !== undefined) {
-    init.headers = { Accept: 'application/json', 'Content-Type': 'application/json' }
-    init.body = JSON.stringify(body)
-  }
   let response: Response
   try {
-    response = await fetch(apiPrefix + path, init)
+    response = await fetch(path, {
+      ...init,
+      credentials: 'same-origin',
+      cache: 'no-store',
+      signal: signal ? AbortSignal.any([signal, limit]) : limit,
+    })
   } catch (cause) {
     if (signal?.aborted) throw cause // the query was cancelled: nobody waits for the answer
     const code = limit.aborted ? pageCode.timeout : pageCode.network
@@ -154,30 +123,34 @@ async function request(method: 'GET' | 'POST', path: string, body?: unknown, sig
   return response
 }
 
+function request(method: 'GET' | 'POST', path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+  const headers = { Accept: 'application/json' }
+  const init: RequestInit =
+    body === undefined
+      ? { method, headers }
+      : { method, headers: { ...headers, 'Content-Type': 'application/json' }, body: JSON.stringify(body) }
+  return send(apiPrefix + path, init, signal)
+}
+
 /** Parses the header by which the gateway says for whom the database gave the rows. */
-function contextOf(response: Response): Context | null {
+export function contextOf(response: Response): Context | null {
   const fields = new URLSearchParams(response.headers.get('Tenancy-Context') ?? '')
   const userId = fields.get('user')
   return userId === null ? null : { userId, tenantId: fields.get('tenant') }
 }
 
-async function jsonOf<T>(response: Response, signal?: AbortSignal): Promise<T> {
-  try {
-    return (await response.json()) as T
-  } catch (cause) {
-    if (signal?.aborted) throw cause
-    const message = 'The answer is not JSON.'
-    throw new ApiError({ status: response.status, code: pageCode.notJson, message, cause })
-  }
+/** The error of an answer that says it succeeded and cannot be read. */
+export function notJson(cause: unknown): ApiError {
+  return new ApiError({ status: 200, code: pageCode.notJson, message: 'The answer is not JSON.', cause })
 }
 
 async function json<T>(method: 'GET' | 'POST', path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-  return jsonOf<T>(await request(method, path, body, signal), signal)
-}
-
-async function rows<Row>(path: string, signal?: AbortSignal): Promise<Rows<Row>> {
-  const response = await request('GET', path, undefined, signal)
-  return { rows: await jsonOf<Row[]>(response, signal), context: contextOf(response) }
+  const response = await request(method, path, body, signal)
+  try {
+    return (await response.json()) as T
+  } catch (cause) {
+    throw signal?.aborted ? cause : notJson(cause)
+  }
 }
 
 export const api = {
@@ -189,7 +162,6 @@ export const api = {
   },
   session: (signal?: AbortSignal) => json<Session>('GET', '/auth/session', undefined, signal),
   demo: (signal?: AbortSignal) => json<Demo>('GET', '/demo', undefined, signal),
-  patients: (signal?: AbortSignal) => rows<Patient>('/patients', signal),
-  tenants: (signal?: AbortSignal) => rows<TenantRow>('/tenants', signal),
-  users: (signal?: AbortSignal) => rows<User>('/users', signal),
+  /** What the gateway counts, for admins. */
+  stats: (signal?: AbortSignal) => json<Stats>('GET', '/stats', undefined, signal),
 }

@@ -8,8 +8,8 @@ import {
   type UseQueryResult,
 } from '@tanstack/react-query'
 import { useEffect } from 'react'
-import { afterRefusal, isAnswerTo, rowsBelongTo, signedIn, signedOut, type SessionState } from '../logic/session-state'
-import { api, ApiError, pageCode, type Patient, type Rows, type Session, type TenantRow } from './client'
+import { afterRefusal, signedIn, signedOut, type SessionState } from '../logic/session-state'
+import { api, ApiError, type Session } from './client'
 
 const sessionKey = ['session'] as const
 /** Everything a session may see lives below this key, so that one call forgets it. */
@@ -21,8 +21,6 @@ const longestTimerMs = 2 ** 31 - 1
 const renewalMs = 200
 
 const refused = (error: unknown) => error instanceof ApiError && error.status === 401
-/** Also 403: the session that the cookie now names may have no tenant. */
-const refusedOrForbidden = (error: unknown) => error instanceof ApiError && [401, 403].includes(error.status)
 
 function forgetRows(client: QueryClient): void {
   client.removeQueries({ queryKey: rowsKey })
@@ -164,9 +162,9 @@ export function useChooseTenant() {
 export type ChooseTenant = ReturnType<typeof useChooseTenant>
 
 export function useSignOut() {
-  return useSessionChange<undefined>(async () => {
+  return useSessionChange(async (reason: 'left' | 'closed') => {
     await api.logout()
-    return signedOut('left')
+    return signedOut(reason)
   }, endedWhenRefused)
 }
 
@@ -186,62 +184,13 @@ export function useDemo() {
   })
 }
 
-function keyOf(session: Session) {
+/** The rows of one session in one tenant: a question's key begins with this. */
+export function keyOf(session: Session) {
   return [...rowsKey, session.userId, session.tenantId]
 }
 
-/**
- * Rows that the database gave to exactly this session. An answer to another one, or a refusal, is a reason to ask who
- * is signed in: mostly somebody else by then, and this question is forgotten. Else the rows are asked for once more.
- */
-async function readRows<Row>(client: QueryClient, session: Session, ask: () => Promise<Rows<Row>>): Promise<Row[]> {
-  const attempt = async () => {
-    const { rows, context } = await ask()
-    if (isAnswerTo(session, context)) return rows
-    const message = 'The answer belongs to another session.'
-    throw new ApiError({ status: 0, code: pageCode.sessionChanged, message })
-  }
-  try {
-    return await attempt()
-  } catch (error) {
-    const changed = error instanceof ApiError && error.code === pageCode.sessionChanged
-    if (!changed && !refusedOrForbidden(error)) throw error
-  }
-  await recheckSession(client)
-  return attempt()
-}
-
-function useRows<Row, Data = Row[]>(
-  session: Session,
-  resource: string,
-  ask: (signal: AbortSignal) => Promise<Rows<Row>>,
-  options: { select?: (rows: Row[]) => Data; enabled?: boolean } = {},
-) {
-  const client = useQueryClient()
-  return useQuery({
-    queryKey: [...keyOf(session), resource],
-    queryFn: ({ signal }) => readRows(client, session, () => ask(signal)),
-    gcTime: 0, // rows are forgotten as soon as nothing shows them
-    ...options,
-  })
-}
-
-async function patientsOf(session: Session, signal: AbortSignal): Promise<Rows<Patient>> {
-  const answer = await api.patients(signal)
-  return rowsBelongTo(session, answer.rows) ? answer : { rows: [], context: null }
-}
-
-export function usePatients(session: Session) {
-  return useRows(session, 'patients', (signal) => patientsOf(session, signal))
-}
-
-export function useUsers(session: Session) {
-  return useRows(session, 'users', (signal) => api.users(signal))
-}
-
-const namesById = (rows: TenantRow[]) => new Map(rows.map((row) => [String(row.id), row.displayName]))
-
-/** Names of tenants by id: only an admin, who sees rows of many and steps into others than the own, needs them. */
-export function useTenantNames(session: Session) {
-  return useRows(session, 'tenants', (signal) => api.tenants(signal), { select: namesById, enabled: session.isAdmin })
+/** False when somebody else is signed in by now, or the tenant is another one. */
+export function isCurrent(client: QueryClient, session: Session): boolean {
+  const state = client.getQueryData<SessionState>(sessionKey)
+  return state?.status === 'signed-in' && keyOf(state.session).every((part, index) => part === keyOf(session)[index])
 }

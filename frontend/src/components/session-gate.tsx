@@ -1,10 +1,10 @@
-import { Button, Stack } from '@mantine/core'
 import { Navigate, Outlet, useLocation, useOutletContext } from 'react-router'
-import { ApiError, type Session } from '../api/client'
-import { useChooseTenant, useSession } from '../api/queries'
-import { explain } from '../logic/explanation'
+import type { Session } from '../api/client'
+import { useSession } from '../api/queries'
+import { explain, isSuspended } from '../logic/explanation'
 import { safeReturnPath, signInTarget } from '../logic/return-path'
 import { mustChooseTenant } from '../logic/session-state'
+import { SuspendedPage } from '../pages/suspended'
 import { ErrorNotice } from './error-notice'
 import { FullPageLoader } from './full-page-loader'
 import { PlainFrame } from './plain-frame'
@@ -14,9 +14,12 @@ export function RequireSession() {
   const query = useSession()
   const location = useLocation()
 
+  if (query.isError && isSuspended(query.error)) {
+    const session = query.data?.status === 'signed-in' ? query.data.session : null
+    return <SuspendedPage session={session} onRetry={() => void query.refetch()} retrying={query.isFetching} />
+  }
   if (query.data === undefined) {
     if (!query.isError) return <FullPageLoader />
-    const forbidden = query.error instanceof ApiError && query.error.status === 403
     return (
       <PlainFrame size="xs">
         <ErrorNotice
@@ -24,7 +27,6 @@ export function RequireSession() {
           onRetry={() => void query.refetch()}
           retrying={query.isFetching}
         />
-        {forbidden && <LeaveTenant />}
       </PlainFrame>
     )
   }
@@ -32,24 +34,6 @@ export function RequireSession() {
     return <Navigate to={signInTarget(location)} replace />
   }
   return <Outlet context={query.data.session} />
-}
-
-/** The way out of a tenant that is closed: whoever belongs to another one may go on there. */
-function LeaveTenant() {
-  const choose = useChooseTenant()
-  return (
-    <Stack mt="md">
-      {choose.isError && <ErrorNotice explanation={explain(choose.error)} />}
-      <Button
-        loading={choose.isPending}
-        onClick={() => {
-          choose.mutate(null)
-        }}
-      >
-        Choose another tenant
-      </Button>
-    </Stack>
-  )
 }
 
 /** Sends a session that has not chosen one of its tenants yet to the page where it does. */

@@ -1,11 +1,11 @@
-import { Button, Container, Text } from '@mantine/core'
+import { Button, Text } from '@mantine/core'
 import type { ChooseTenant } from '../api/queries'
 
 /** Seen on every page while an admin is in one tenant: else rows that are missing would look as if they were not there. */
 export function TenantBanner({ name, choose }: { name: string; choose: ChooseTenant }) {
   return (
     <section className="tenant-banner" aria-label="Tenant that you are in">
-      <Container size="md" py="xs" className="tenant-banner-parts">
+      <div className="tenant-banner-parts">
         <Text size="sm">
           You are in <strong>{name}</strong> and see its rows alone.
         </Text>
@@ -20,7 +20,7 @@ export function TenantBanner({ name, choose }: { name: string; choose: ChooseTen
         >
           Back to all tenants
         </Button>
-      </Container>
+      </div>
     </section>
   )
 }

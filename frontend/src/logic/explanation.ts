@@ -7,10 +7,24 @@ export interface Explanation {
   retryAfter: number | null
 }
 
+/** A part of the page did not arrive: the network is away, or a new version has taken its place on the server. */
+export class MissingPart extends Error {
+  override readonly name = 'MissingPart'
+
+  constructor(cause: unknown) {
+    super('A part of the page did not arrive.', { cause })
+  }
+}
+
 const wrongNameOrPassword: Explanation = {
   title: 'The user name or the password is wrong.',
   advice: 'Check both and try again.',
   retryAfter: null,
+}
+
+/** 42501 has many reasons; this one closes the tenant to all its users. */
+export function isSuspended(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 403 && error.message === 'this tenant is suspended'
 }
 
 function wait(seconds: number | null, fallback: string): string {
@@ -23,6 +37,13 @@ function sentence(text: string): string {
 }
 
 export function explain(error: unknown): Explanation {
+  if (error instanceof MissingPart) {
+    return {
+      title: 'This page could not be loaded.',
+      advice: 'Check your network connection, then load the page again.',
+      retryAfter: null,
+    }
+  }
   if (!(error instanceof ApiError)) {
     return {
       title: 'The page made a mistake.',
@@ -49,9 +70,14 @@ export function explain(error: unknown): Explanation {
     case 401:
       return told('Your session has ended.', 'Sign in again.')
     case 403:
+      if (isSuspended(error)) {
+        return told('This tenant is suspended.', 'Nobody can work in it until an admin resumes it. Ask the people who run this site.')
+      }
       return told('This is not allowed.', error.hint ?? sentence(error.message))
     case 404:
       return told('This is not here.', 'It does not exist, or it belongs to somebody else.')
+    case 409:
+      return told('This does not go together with what is there.', sentence(error.hint ?? error.message))
     case 429:
       return told('Too many attempts.', wait(error.retryAfter, 'Wait a minute, then try again.'))
     case 503:

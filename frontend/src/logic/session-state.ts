@@ -2,9 +2,9 @@ import type { Context, Session } from '../api/client'
 
 /**
  * none: nobody was signed in when the page opened; ended: a session was there and the server ended it;
- * left: the user signed out.
+ * left: the user signed out; closed: the user ended this session on the page of sessions.
  */
-export type SignedOutReason = 'none' | 'ended' | 'left'
+export type SignedOutReason = 'none' | 'ended' | 'left' | 'closed'
 
 export type SessionState =
   | { status: 'signed-in'; session: Session }
@@ -58,9 +58,9 @@ export function sameId(a: string | number, b: string | number): boolean {
   return typeof a === typeof b ? a === b : Number(a) === Number(b)
 }
 
-/** False when rows of another tenant are among the answer, whatever it says of itself. */
-export function rowsBelongTo(session: Session, rows: readonly { tenantId: string | number }[]): boolean {
+/** False when rows of another tenant are among the answer, whatever it says of itself. Rows may name none. */
+export function rowsBelongTo(session: Session, rows: readonly { tenantId?: string | number }[]): boolean {
   const { tenantId } = session
   if (tenantId === null) return session.isAdmin
-  return rows.every((row) => sameId(row.tenantId, tenantId))
+  return rows.every((row) => row.tenantId === undefined || sameId(row.tenantId, tenantId))
 }

@@ -15,6 +15,7 @@ const reasonText: Record<SignedOutReason, string | null> = {
   none: null,
   ended: 'Your session has ended. Sign in again to go on where you were.',
   left: 'You have signed out.',
+  closed: 'You have ended the session that you worked in. Sign in to begin a new one.',
 }
 
 export function SignInPage() {

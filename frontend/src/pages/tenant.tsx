@@ -4,7 +4,6 @@ import { useChooseTenant } from '../api/queries'
 import { ErrorNotice } from '../components/error-notice'
 import { PageTitle } from '../components/page-title'
 import { useCurrentSession } from '../components/session-gate'
-import { SignedInFrame } from '../components/signed-in-frame'
 import { explain } from '../logic/explanation'
 import { safeReturnPath } from '../logic/return-path'
 import { mustChooseTenant } from '../logic/session-state'
@@ -20,7 +19,7 @@ export function TenantPage() {
     return <Navigate to={next.startsWith('/tenant') ? '/' : next} replace />
   }
   return (
-    <SignedInFrame session={session}>
+    <>
       <PageTitle>Choose a tenant</PageTitle>
       {choose.isError && <ErrorNotice explanation={explain(choose.error)} />}
       {session.tenants.length === 0 ? (
@@ -49,6 +48,6 @@ export function TenantPage() {
           </Stack>
         </>
       )}
-    </SignedInFrame>
+    </>
   )
 }
