@@ -117,7 +117,7 @@ function useUserNames(session: Session, entries: Entry[]): ReadonlyMap<string, s
     key: [ids],
     enabled: ids.length > 0,
   })
-  return new Map(users.data?.map(({ id, userName }) => [String(id), userName]))
+  return new Map(users.data?.map(({ id, userName }) => [String(id), userName ?? '']))
 }
 
 interface EntryProps {
