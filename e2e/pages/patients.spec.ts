@@ -9,22 +9,21 @@ import { expect, fillIn, patientsTable, shownRows, signIn, test as base } from '
 let one: OwnDemo
 let many: OwnDemo
 
-const test = base.extend<{ demo: 'one' | 'many' }>({
+const test = base.extend<{ demo: 'one' | 'many' }, { demos: Record<'one' | 'many', OwnDemo> }>({
   demo: ['one', { option: true }],
-  baseURL: async ({ demo }, use) => use((demo === 'one' ? one : many).url),
+  demos: [
+    async ({}, use) => {
+      ;[one, many] = await Promise.all([OwnDemo.start('one'), OwnDemo.start('many')])
+      await use({ one, many })
+      await Promise.all([one.stop(), many.stop()])
+    },
+    { scope: 'worker', timeout: 60_000 },
+  ],
+  baseURL: async ({ demo, demos }, use) => use(demos[demo].url),
 })
 
-// One worker after the other would make demos of its own for each test.
+// In one worker: each one makes demos of its own.
 test.describe.configure({ mode: 'default' })
-
-test.beforeAll(async () => {
-  ;[one, many] = await Promise.all([OwnDemo.start('one'), OwnDemo.start('many')])
-})
-
-test.afterAll(async () => {
-  await one?.stop()
-  await many?.stop()
-})
 
 const form = (page: Page) => page.getByRole('dialog')
 const field = (page: Page, label: string) => form(page).getByLabel(label)

@@ -128,7 +128,7 @@ interface EntryProps {
 
 function AuditEntry({ entry, tenants, users }: EntryProps) {
   const nameOf = (id: string) => users.get(id) ?? `user ${id}`
-  const login = entry.login ?? 'unknown'
+  const { login } = entry
   const by = entry.userId === null ? `database login ${login}` : `${nameOf(entry.userId)}, through login ${login}`
   const facts: [string, string][] = [['by', by]]
   if (entry.actingAs !== null) facts.push(['acting as', nameOf(entry.actingAs)])
