@@ -117,7 +117,7 @@ function useUserNames(session: Session, entries: Entry[]): ReadonlyMap<string, s
     key: [ids],
     enabled: ids.length > 0,
   })
-  return new Map(users.data?.map(({ id, userName }) => [String(id), userName]))
+  return new Map(users.data?.map(({ id, userName }) => [String(id), userName ?? '']))
 }
 
 interface EntryProps {
@@ -128,7 +128,8 @@ interface EntryProps {
 
 function AuditEntry({ entry, tenants, users }: EntryProps) {
   const nameOf = (id: string) => users.get(id) ?? `user ${id}`
-  const by = entry.userId === null ? `database login ${entry.login}` : `${nameOf(entry.userId)}, through login ${entry.login}`
+  const { login } = entry
+  const by = entry.userId === null ? `database login ${login}` : `${nameOf(entry.userId)}, through login ${login}`
   const facts: [string, string][] = [['by', by]]
   if (entry.actingAs !== null) facts.push(['acting as', nameOf(entry.actingAs)])
   if (entry.tenantId !== null) facts.push(['tenant', tenantNameOf(tenants, entry.tenantId)])
