@@ -35,9 +35,11 @@ export class OwnDemo {
       await psql(
         'postgres',
         `create database :"database" template :"template";
+         select format('alter database %I owner to %I', :'database', pg_get_userbyid(datdba))
+           from pg_database where datname = :'demo' \\gexec
          revoke all on database :"database" from public;
          grant connect on database :"database" to :"gateway"`,
-        { database, template: `${name}_template`, gateway: to.username },
+        { database, demo: name, template: `${name}_template`, gateway: to.username },
       )
       const { page, demoFile } = servedBy(which)
       const arguments_ = [`--web-root=${page}`, `--demo-file=${demoFile}`, ...options]
