@@ -62,7 +62,7 @@ function RowsOf({ rows, tenantId }: { rows: Row[]; tenantId: string }) {
   const shownRows = rows.filter(isForeign).concat(rows.filter((row) => !isForeign(row))).slice(0, mostRows)
   return (
     // A wide row scrolls inside its box, which therefore can have the focus.
-    <div className="data-table" role="region" aria-label="Rows that came back" tabIndex={0}>
+    <div className="data-table" role="group" aria-label="Rows that came back" tabIndex={0}>
       <Table verticalSpacing={4} fz="sm">
         <Table.Thead>
           <Table.Tr>
