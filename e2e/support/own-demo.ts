@@ -35,11 +35,11 @@ export class OwnDemo {
       // Some of the demo's functions have rights because their owner is the database's.
       await psql(
         'postgres',
-        `select pg_get_userbyid(datdba) as owner from pg_database where datname = :'template' \\gset
+        `select pg_get_userbyid(datdba) as owner from pg_database where datname = :'demo' \\gset
          create database :"database" owner :"owner" template :"template";
          revoke all on database :"database" from public;
          grant connect on database :"database" to :"gateway"`,
-        { database, template: `${name}_template`, gateway: to.username },
+        { database, demo: name, template: `${name}_template`, gateway: to.username },
       )
       const { page, demoFile } = servedBy(which)
       const arguments_ = [`--web-root=${page}`, `--demo-file=${demoFile}`, ...options]
