@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 #
 # The demo databases: their roles and passwords, and loading the numbered files of their folders
-# below sql/ in their order. The functions here and in gateway.sh work on the demo that use_demo chose.
+# below sql/ in their order, then those of sql/console, which both have in common. The functions here and in
+# gateway.sh work on the demo that use_demo chose.
 
 DEMOS=(one many)
 
@@ -53,7 +54,7 @@ demo_loaded_from() {
 demo_digest() {
     local extension
     extension=$("$PG_BIN/pg_config" --sharedir)/extension
-    { cat "$DEMO_SQL"/*.sql "$extension"/tenancy*.sql "$extension/tenancy.control"; } |
+    { cat "$DEMO_SQL"/*.sql "$ROOT"/sql/console/*.sql "$extension"/tenancy*.sql "$extension/tenancy.control"; } |
         sha256sum | cut -c1-16
 }
 
@@ -84,7 +85,7 @@ load_demo() {
     admin_psql -c "create database $DEMO_DATABASE owner $DEMO_OWNER
         template template0 encoding 'UTF8' lc_collate 'C.UTF-8' lc_ctype 'C.UTF-8'"
     admin_psql -d "$DEMO_DATABASE" --single-transaction -f "$DEMO_SQL/10_database.sql"
-    for file in "$DEMO_SQL"/[2-9]?_*.sql; do
+    for file in "$DEMO_SQL"/[2-9]?_*.sql "$ROOT"/sql/console/*.sql; do
         demo_psql --single-transaction -f "$file" >"$INSTANCE_LOG/demo.log" 2>&1 || {
             cat "$INSTANCE_LOG/demo.log" >&2
             die "the demo could not be loaded: $file"

@@ -38,7 +38,8 @@ select set_eq(
            ('tenancy_gateway clean_sessions'), ('tenancy_operator clean_sessions'),
            ('tenancy_user my_sessions'), ('tenancy_admin my_sessions'), ('tenancy_user end_other_sessions'), ('tenancy_admin end_other_sessions'),
            ('tenancy_user change_password'), ('tenancy_admin change_password'),
-           ('tenancy_operator suspend'), ('tenancy_operator resume'), ('tenancy_operator revoke_all'), ('tenancy_operator rotate_secrets'), ('tenancy_operator reset_sign_in'),
+           ('tenancy_operator suspend'), ('tenancy_operator resume'), ('tenancy_operator revoke_all'), ('tenancy_operator rotate_secrets'), ('tenancy_operator session_counts'), ('tenancy_operator start_isolation_run'),
+           ('tenancy_operator isolation_run_state'), ('tenancy_admin isolation_run_state'), ('tenancy_operator reset_sign_in'),
            ('tenancy_operator bypass'), ('tenancy_operator act_as'), ('tenancy_operator for_each_tenant'), ('tenancy_operator job_token'),
            ('tenancy_user bypass'), ('tenancy_admin bypass'), ('tenancy_user act_as'), ('tenancy_admin act_as'),
            ('tenancy_user attach'), ('tenancy_admin attach'),
@@ -56,7 +57,7 @@ select is_empty(
   $$select p.oid::regprocedure from pg_proc p
      where p.pronamespace = 'tenancy'::regnamespace and p.prosecdef
        and p.proname not in ('use_directory', 'reset_sign_in', 'trust_issuer', 'distrust_issuer', 'trusted_issuers', 'logout', 'revoke', 'check', 'accept', 'withdraw', 'isolation_rows', 'guard_findings', 'schema_change_event',
-                             'suspend', 'resume', 'my_sessions', 'end_other_sessions', 'revoke_all', 'rotate_secrets', 'clean_sessions')$$,
+                             'suspend', 'resume', 'my_sessions', 'end_other_sessions', 'revoke_all', 'rotate_secrets', 'clean_sessions', 'session_counts', 'start_isolation_run')$$,
   'only these functions run with their owner''s rights');
 
 select is_empty(
@@ -94,7 +95,7 @@ select is_empty(
        -- Views of the catalog for everybody to read, and of one's own sessions: 76_inspect.sql.
        and not (p.name = 'select' and (c.relname in ('protected', 'policies')
                                        or c.relname = 'sessions' and r.name in ('tenancy_user', 'tenancy_admin', 'tenancy_operator')
-                                       or c.relname = 'suspensions' and r.name in ('shop_owner', 'tenancy_operator')
+                                       or c.relname in ('suspensions', 'isolation_runs', 'isolation_results') and r.name in ('shop_owner', 'tenancy_operator')
                                        or c.relname = 'audit_log' and r.name = 'tenancy_operator'
                                        -- Facts of the catalog and of the set-up that the functions of the database's owner ask as its owner.
                                        or c.relname in ('protection', 'directory', 'isolation_value') and r.name = 'shop_owner'

@@ -1,7 +1,7 @@
 -- tenancy.why(): each reason, told to who may know it. A tenant gets one answer for a row of others and for none; an owner's
 -- code never runs as the superuser who asks.
 
-select plan(94);
+select plan(96);
 create role tests_both login in role tenancy_gateway, tenancy_operator;
 insert into tests.login (name) values ('tests_both');
 select format('alter role tests_both password %L', password) from tests.login where name = 'tests_both' \gexec
@@ -56,8 +56,16 @@ select is(tests.reasons('a', null, :'missing'), 'no_context', 'whatever row it a
 select is(tests.reasons('rep', null, :'foreign'), 'no_context', 'so is a reporting role');
 select tests.tell('rep', 'set tenancy.on_missing_context = empty');
 select is(tests.reasons('rep', null, :'foreign'), 'no_context', 'also where a missing context gives no rows');
-select is(tests.reasons('a', 'eve', :'foreign'), 'visible', 'a bypass sees it');
-select is(tests.reasons('a', 'eve', :'missing'), 'not_yours_or_not_there', 'and what it does not see is not there for it');
+select is(tests.answer('a', 'eve', :'foreign'), 'visible | You see it. It belongs to tenant 2.', 'a bypass sees it, and an admin is told whose it is');
+select is(tests.reasons('a', 'eve', :'missing'), 'no_such_row', 'and what is not there');
+select tests.tell('own', 'create policy not_today on shop.patient as restrictive using (id <> 2)');
+select is(tests.reasons('a', 'eve', :'foreign'), 'not_yours_or_not_there', 'but nothing of a row that a policy of the application hides from admins');
+select tests.tell('own', 'drop policy not_today on shop.patient');
+select tests.tell('own', 'revoke select on shop.patient from tenancy_admin');
+select tests.tell('own', 'grant select (id, name) on shop.patient to tenancy_admin');
+select is(tests.answer('a', 'eve', :'foreign'), 'visible | You see it.', 'who may not read the tenant column is not told whose row it is');
+select tests.tell('own', 'revoke select (id, name) on shop.patient from tenancy_admin');
+select tests.tell('own', 'grant select on shop.patient to tenancy_admin');
 
 -- ---------------------------------------------------------------- who answers for the table
 select is(tests.reasons('own', null, :'foreign'), 'no_context row_of_tenant', 'the owner is told whose row it is');

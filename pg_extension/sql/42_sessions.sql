@@ -50,6 +50,25 @@ $function$;
 comment on function tenancy.end_other_sessions() is
   'ends all sessions of the context''s user but the current one; tells how many';
 
+create function tenancy.session_counts() returns table (tenant_id text, sessions bigint)
+  language plpgsql stable parallel unsafe rows 100
+  security definer set search_path = pg_catalog, pg_temp
+as $function$
+#variable_conflict use_column
+begin
+  perform tenancy.require_operator('count sessions', 'tenancy.session_counts()');
+  return query
+    select s.tenant_id, count(*)
+      from tenancy.session s
+      cross join (select current_setting('tenancy.session_idle_timeout')::interval as idle) i
+     where s.tenant_id is not null and s.revoked_at is null and s.expires_at > clock_timestamp()
+       and (i.idle = '0 s' or s.purpose is not null or s.last_used_at + i.idle > clock_timestamp())
+     group by s.tenant_id;
+end
+$function$;
+comment on function tenancy.session_counts() is
+  'how many live sessions have chosen each tenant, for operators, and for admins in a bypass context where tenancy_admin is granted it';
+
 create function tenancy.change_password(old text, new text) returns void
   language c volatile parallel unsafe as 'MODULE_PATHNAME', 'tenancy_change_password';
 comment on function tenancy.change_password(text, text) is
@@ -170,11 +189,11 @@ comment on function tenancy.clean_sessions(integer) is
   'deletes at most so many sessions that ended longer than tenancy.session_retention ago; tells how many; to be called again and again';
 
 revoke execute on function
-  tenancy.my_sessions(), tenancy.end_other_sessions(), tenancy.change_password(text, text),
+  tenancy.my_sessions(), tenancy.end_other_sessions(), tenancy.change_password(text, text), tenancy.session_counts(),
   tenancy.revoke_all(text, text), tenancy.rotate_secrets(), tenancy.clean_sessions(integer)
 from public;
 grant execute on function
   tenancy.my_sessions(), tenancy.end_other_sessions(), tenancy.change_password(text, text)
 to tenancy_user, tenancy_admin;
-grant execute on function tenancy.revoke_all(text, text), tenancy.rotate_secrets() to tenancy_operator, pg_database_owner;
+grant execute on function tenancy.revoke_all(text, text), tenancy.rotate_secrets(), tenancy.session_counts() to tenancy_operator, pg_database_owner;
 grant execute on function tenancy.clean_sessions(integer) to tenancy_gateway, tenancy_operator;

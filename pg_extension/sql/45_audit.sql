@@ -33,6 +33,9 @@ comment on column tenancy.audit_log.detail is 'what else there is to say of this
 comment on sequence tenancy.audit_log_id_seq is 'internal: numbers the entries of the audit log';
 revoke all on tenancy.audit_log from public;
 grant select on tenancy.audit_log to tenancy_operator;
+-- For applications that grant it to tenancy_admin, whom every login of a gateway can become: in a bypass context alone.
+create policy admins on tenancy.audit_log for select to tenancy_admin using (tenancy.bypassing());
+comment on policy admins on tenancy.audit_log is 'internal: in a bypass context admins read the log, where tenancy_admin is granted it';
 select pg_catalog.pg_extension_config_dump('tenancy.audit_log', '');
 select pg_catalog.pg_extension_config_dump('tenancy.audit_log_id_seq', '');
 

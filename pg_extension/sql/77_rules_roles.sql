@@ -386,6 +386,19 @@ $function$;
 
 -- Against what the extension gave when it was made, which the server keeps.
 select tenancy.define_rule('extension_right_granted', 'critical', 'a right to an object of this extension that it does not give by itself');
+-- What an application may open to its admins: each of these asks for a bypass context itself, see docs/operators.md.
+create function tenancy.is_for_admins(object text, privilege text) returns boolean
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select privilege = 'EXECUTE' and object in ('routine tenancy.suspend(text,text)', 'routine tenancy.resume(text)',
+                                              'routine tenancy.session_counts()', 'routine tenancy.start_isolation_run()')
+      or privilege = 'SELECT' and object in ('table tenancy.suspensions', 'table tenancy.audit_log',
+                                             'table tenancy.isolation_runs', 'table tenancy.isolation_results')
+$function$;
+comment on function tenancy.is_for_admins(text, text) is 'internal: whether an application may grant this right to tenancy_admin';
+revoke execute on function tenancy.is_for_admins(text, text) from public;
+
 create function tenancy.rule_extension_right_granted() returns setof tenancy.finding
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -416,5 +429,6 @@ as $function$
     left join pg_init_privs i on i.classoid = o.classid and i.objoid = o.oid and i.objsubid = o.attnum
    where g.grantee <> o.owner
      and not exists (select from aclexplode(coalesce(i.initprivs, o.given)) b where b.grantee = g.grantee and b.privilege_type = g.privilege_type)
+     and not (e.name = 'tenancy_admin' and not g.is_grantable and o.attnum = 0 and tenancy.is_for_admins(o.spoken, g.privilege_type))
    group by o.spoken, e.name
 $function$;

@@ -304,7 +304,8 @@ as $function$
     cross join lateral (
       select string_agg(distinct x.grantee, ', ') as grantees, array_agg(distinct x.grantee) as list
         from (select case g.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(g.grantee)) end as grantee
-                from granted g where g.relation = r.relation and g.grantee in (select a.oid from attacker a)) x) who
+                from granted g where g.relation = r.relation and g.grantee in (select a.oid from attacker a)
+                 and not (g.grantee = 'tenancy_admin'::regrole and tenancy.is_for_admins(format('table %s', r.relation), g.privilege))) x) who
     cross join lateral (
       select string_agg(format('revoke all on %s from %s', r.relation, x), '; ')
              || case when r.relkind in ('r', 'p') then format('; -- or: select tenancy.protect(%L, %L)', r.relation::text, t.tenant_column) else '' end as mend

@@ -58,6 +58,87 @@ as $function$
 $function$;
 comment on function tenancy.isolation_tap(int, tenancy.isolation_line) is 'internal: a line of TAP with its number';
 
+-- What there is to try, in its order: tables that have lost their protection, wholly or in part, then the protected ones with
+-- the two tenants of each.
+create function tenancy.isolation_plan(schema_name regnamespace, tenant_a text, tenant_b text)
+  returns table (relation regclass, is_lost boolean, pair text[])
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+#variable_conflict use_column
+declare
+  tables tenancy.protection[];
+  protected tenancy.protection;
+  pairs jsonb := '{}';
+  tenants text[];
+  category "char";
+begin
+  tables := array(select p from tenancy.protection p join pg_class c on c.oid = p.relation
+                   where not p.is_child and (schema_name is null or c.relnamespace = schema_name)
+                   order by c.relnamespace::regnamespace::text, c.relname);
+  for category in select distinct t.typcategory from unnest(tables) p join pg_type t on t.oid = p.tenant_type loop
+    tenants := coalesce(array[tenant_a, tenant_b], '{}');
+    if tenant_a is null then
+      tenants := tenancy.isolation_tenants(tables, category);
+      -- A table of tenants may want them to be there: it is asked to make them like any other parent.
+      tenants := tenants || (select array_agg(tenancy.isolation_invented(p.relation, p.tenant_attnum, n) order by n)
+                               from (select p.* from unnest(tables) p join pg_type t on t.oid = p.tenant_type where t.typcategory = category limit 1) p, generate_series(1, 2) n);
+    end if;
+    pairs := pairs || jsonb_build_object(category, tenants);
+  end loop;
+
+  return query
+    select c.oid::regclass, true, '{}'::text[]
+      from pg_class c
+     where c.relkind in ('r', 'p') and (schema_name is null or c.relnamespace = schema_name)
+       and not exists (select from pg_policy p where p.polrelid = c.oid and p.polname in ('tenancy_tenant', 'tenancy_reference'))
+       and (exists (select from pg_policy l where l.polrelid = c.oid and l.polname like 'tenancy\_%')
+            or not c.relispartition and has_any_column_privilege('tenancy_user', c.oid, 'select, insert, update')
+               and exists (select from pg_attribute a join unnest(tables) p on p.tenant_column = a.attname and p.tenant_type = a.atttypid and not p.registry
+                            where a.attrelid = c.oid and not a.attisdropped))
+     order by 1;
+
+  foreach protected in array tables loop
+    category := (select t.typcategory from pg_type t where t.oid = protected.tenant_type);
+    relation := protected.relation;
+    is_lost := false;
+    -- A table without a tenant column is tried by whichever tenant there is.
+    pair := array(select jsonb_array_elements_text(coalesce(pairs -> category::text, (select e.value from jsonb_each(pairs) e limit 1), '["1", "2"]')));
+    return next;
+  end loop;
+end
+$function$;
+comment on function tenancy.isolation_plan(regnamespace, text, text) is
+  'internal: the tables that the suite tries, each with two tenants, after those that have lost their protection';
+
+-- All lines of one entry of the plan.
+create function tenancy.isolation_lines(relation regclass, is_lost boolean, pair text[]) returns setof tenancy.isolation_line
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  protected tenancy.protection;
+begin
+  select p.* into protected from tenancy.protection p where p.relation = isolation_lines.relation;
+  if is_lost or not found then
+    return next tenancy.isolation_told(false, format('%s: it is protected', relation),
+      array[format('Tenants have rights to it, or had policies on it. Run: select * from tenancy.protect(%s, …);',
+                   quote_literal(regexp_replace(relation::text, '[\n\r]', ' ', 'g')))]);
+    return;
+  end if;
+  return query select * from tenancy.isolation_table(protected, pair[1], pair[2], tenancy.isolation_user(pair[1], 1), tenancy.isolation_user(pair[2], 2));
+end
+$function$;
+comment on function tenancy.isolation_lines(regclass, boolean, text[]) is 'internal: the lines of one table of the plan';
+
+create function tenancy.isolation_notes(line tenancy.isolation_line) returns setof text
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select l from unnest((line).notes) n cross join regexp_split_to_table(n, '[\n\r]+') l where n is not null
+$function$;
+comment on function tenancy.isolation_notes(tenancy.isolation_line) is 'internal: what is told of a line that failed, line by line';
+
 create function tenancy.isolation_tests(schema_name regnamespace default null, tenant_a text default null, tenant_b text default null)
   returns setof text
   language plpgsql volatile parallel unsafe
@@ -66,15 +147,10 @@ create function tenancy.isolation_tests(schema_name regnamespace default null, t
   set lock_timeout = '10s'
 as $function$
 declare
-  tables tenancy.protection[];
-  protected tenancy.protection;
-  pairs jsonb := '{}';
-  pair text[];
-  category "char";
+  step record;
   line tenancy.isolation_line;
   number int := 0;
   failed int := 0;
-  half regclass;
 begin
   if (tenant_a is null) <> (tenant_b is null) or tenant_a = tenant_b then
     raise exception using
@@ -84,51 +160,13 @@ begin
   end if;
   perform tenancy.try_as_tenant(null, null, 'select 1'); -- refuses who may not, and an attached transaction
 
-  tables := array(select p from tenancy.protection p join pg_class c on c.oid = p.relation
-                   where not p.is_child and (schema_name is null or c.relnamespace = schema_name)
-                   order by c.relnamespace::regnamespace::text, c.relname);
-  for category in select distinct t.typcategory from unnest(tables) p join pg_type t on t.oid = p.tenant_type loop
-    begin
-      pair := coalesce(array[tenant_a, tenant_b], '{}');
-      if tenant_a is null then
-        pair := tenancy.isolation_tenants(tables, category);
-        -- A table of tenants may want them to be there: it is asked to make them like any other parent.
-        pair := pair || (select array_agg(tenancy.isolation_invented(p.relation, p.tenant_attnum, n) order by n)
-                           from (select p.* from unnest(tables) p join pg_type t on t.oid = p.tenant_type where t.typcategory = category limit 1) p, generate_series(1, 2) n);
-      end if;
-      pairs := pairs || jsonb_build_object(category, pair);
-    end;
-  end loop;
-
-  -- What has lost its protection, wholly or in part, is not among the tables above.
-  for half in
-    select c.oid::regclass
-      from pg_class c
-     where c.relkind in ('r', 'p') and (schema_name is null or c.relnamespace = schema_name)
-       and not exists (select from pg_policy p where p.polrelid = c.oid and p.polname in ('tenancy_tenant', 'tenancy_reference'))
-       and (exists (select from pg_policy l where l.polrelid = c.oid and l.polname like 'tenancy\_%')
-            or not c.relispartition and has_any_column_privilege('tenancy_user', c.oid, 'select, insert, update')
-               and exists (select from pg_attribute a join unnest(tables) p on p.tenant_column = a.attname and p.tenant_type = a.atttypid and not p.registry
-                            where a.attrelid = c.oid and not a.attisdropped))
-     order by 1
-  loop
-    number := number + 1;
-    failed := failed + 1;
-    return next tenancy.isolation_tap(number, tenancy.isolation_told(false, format('%s: it is protected', half)));
-    return next format('# Tenants have rights to it, or had policies on it. Run: select * from tenancy.protect(%s, …);',
-                       quote_literal(regexp_replace(half::text, '[\n\r]', ' ', 'g')));
-  end loop;
-
-  foreach protected in array tables loop
-    category := (select t.typcategory from pg_type t where t.oid = protected.tenant_type);
-    -- A table without a tenant column is tried by whichever tenant there is.
-    pair := array(select jsonb_array_elements_text(coalesce(pairs -> category::text, (select e.value from jsonb_each(pairs) e limit 1), '["1", "2"]')));
-    for line in select l.* from tenancy.isolation_table(protected, pair[1], pair[2], tenancy.isolation_user(pair[1], 1), tenancy.isolation_user(pair[2], 2)) l loop
+  for step in select p.* from tenancy.isolation_plan(schema_name, tenant_a, tenant_b) p loop
+    for line in select l.* from tenancy.isolation_lines(step.relation, step.is_lost, step.pair) l loop
       number := number + 1;
       return next tenancy.isolation_tap(number, line);
       if line.ok is not true then
         failed := failed + 1;
-        return query select '# ' || l from unnest(line.notes) n cross join regexp_split_to_table(n, '[\n\r]+') l where n is not null;
+        return query select '# ' || n from tenancy.isolation_notes(line) n;
       end if;
     end loop;
   end loop;

@@ -76,7 +76,7 @@ bool is_on_record(const pg_uuid_t &session, const char *action)
 
 } // namespace
 
-void record(const Entry &entry)
+char *text_of(const Entry &entry)
 {
     StringInfoData json;
     initStringInfo(&json);
@@ -94,11 +94,17 @@ void record(const Entry &entry)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("this is too long for the audit log"),
                         errdetail("An entry has at most %d bytes of JSON.", autonomous::longest_payload),
                         errhint("Give a shorter reason, or do it in smaller portions.")));
+    return json.data;
+}
+
+void record(const Entry &entry)
+{
+    const char *text = text_of(entry);
     if (RecoveryInProgress()) {
-        ereport(LOG_SERVER_ONLY, (errmsg("tenancy audit: %s", json.data), errhidestmt(true)));
+        ereport(LOG_SERVER_ONLY, (errmsg("tenancy audit: %s", text), errhidestmt(true)));
         return;
     }
-    autonomous::run(autonomous::Task::append_audit, json.data);
+    autonomous::run(autonomous::Task::append_audit, text);
 }
 
 void record_first_use(const Entry &entry)

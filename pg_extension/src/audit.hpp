@@ -15,8 +15,12 @@ struct Entry {
     const char *detail = nullptr; // the text of a JSON object
 };
 
+// The entry as tenancy.append_audit() takes it, for who writes it himself: JSON of at most autonomous::longest_payload bytes.
+// Errors: 22023 it is too long. May ereport.
+char *text_of(const Entry &entry);
+
 // Returns when the entry is committed. On a standby, which cannot write, it goes to the server log alone.
-// Errors: 22023 the entry is too long, those of autonomous::run(). May ereport.
+// Errors: those of text_of() and autonomous::run(). May ereport.
 void record(const Entry &entry);
 
 // Records the first use of a session and is silent about the later ones. entry.session_id is a uuid, not null.

@@ -8,7 +8,8 @@ namespace {
 
 // Functions that change protection in several steps; the last one is the guard itself, whose mends are its own work too.
 constexpr const char *functions[] = {"protect",       "protect_all",     "protect_like_parent", "unprotect",
-                                     "unprotect_all", "isolation_tests", "guard_event"};
+                                     "unprotect_all", "isolation_tests", "isolation_run_step",
+                                     "guard_event"};
 
 fmgr_hook_type next_hook = nullptr;
 
