@@ -83,7 +83,7 @@ make_database() {
         return
     fi
     admin -d "$database" -1 -f "$folder/10_database.sql"
-    for file in "$folder"/[2-9]?_*.sql; do
+    for file in "$folder"/[2-9]?_*.sql "$sql"/console/*.sql; do
         # As the owner, through a superuser's connection: there is no password for the owner.
         admin -d "$database" -1 -c "set session authorization $owner" -f "$file" >/dev/null
     done
