@@ -111,25 +111,24 @@ export function AuditPage() {
 }
 
 /** The names of the users whom entries speak of, by id. Who is gone has none any more. */
-function useUserNames(session: Session, entries: Entry[]): ReadonlyMap<string, string> {
+function useUserNames(session: Session, entries: Entry[]): ReadonlyMap<string, string | null> {
   const ids = mentionedUsers(entries)
   const users = useRows(session, 'users', (rows) => rows.select('id, userName').in('id', ids), {
     key: [ids],
     enabled: ids.length > 0,
   })
-  return new Map(users.data?.map(({ id, userName }) => [String(id), userName ?? '']))
+  return new Map(users.data?.map(({ id, userName }) => [String(id), userName]))
 }
 
 interface EntryProps {
   entry: Entry
   tenants: TenantNames
-  users: ReadonlyMap<string, string>
+  users: ReadonlyMap<string, string | null>
 }
 
 function AuditEntry({ entry, tenants, users }: EntryProps) {
   const nameOf = (id: string) => users.get(id) ?? `user ${id}`
-  const { login } = entry
-  const by = entry.userId === null ? `database login ${login}` : `${nameOf(entry.userId)}, through login ${login}`
+  const by = entry.userId === null ? `database login ${entry.login}` : `${nameOf(entry.userId)}, through login ${entry.login}`
   const facts: [string, string][] = [['by', by]]
   if (entry.actingAs !== null) facts.push(['acting as', nameOf(entry.actingAs)])
   if (entry.tenantId !== null) facts.push(['tenant', tenantNameOf(tenants, entry.tenantId)])
@@ -138,9 +137,14 @@ function AuditEntry({ entry, tenants, users }: EntryProps) {
   return (
     <li className="list-item">
       <div className="list-facts">
-        <Text fw={600} component="h2" size="md">
-          {actionText(entry.action)}
-        </Text>
+        <div className="list-head">
+          <Text fw={600} component="h2" size="md">
+            {actionText(entry.action)}
+          </Text>
+          <Text size="sm" c="dimmed">
+            <Moment iso={entry.at} />
+          </Text>
+        </div>
         <dl className="facts">
           {facts.map(([name, value], index) => (
             <div key={index}>
@@ -150,9 +154,6 @@ function AuditEntry({ entry, tenants, users }: EntryProps) {
           ))}
         </dl>
       </div>
-      <Text size="sm" c="dimmed" className="audit-time">
-        <Moment iso={entry.at} />
-      </Text>
     </li>
   )
 }
