@@ -171,7 +171,7 @@ test('the audit log has what was done, the newest first, and can be filtered', a
   await expect(entries.nth(1)).toContainText('A tenant was suspended')
   await expect(entries.nth(1)).toContainText('They asked for it.')
   await expect(entries.nth(1)).toContainText('user tenant 5')
-  await expect(entries.nth(1)).toContainText(`user ${admin.id}`)
+  await expect(entries.nth(1)).toContainText(`${admin.userName}, through login `)
 
   await page.getByRole('combobox', { name: 'Action' }).click()
   await page.getByRole('option', { name: 'A tenant was suspended' }).click()

@@ -102,7 +102,7 @@ test('who ends the session in use comes to sign-in, with the reason and without 
   expect(await context.cookies()).toEqual([])
   expect((await thief.get('/api/patients')).status()).toBe(401)
   await thief.dispose()
-  await page.goBack()
+  await page.goto('/sessions')
   await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible()
 })
 

@@ -241,7 +241,7 @@ describe('patients', () => {
     })
     const fetched = globalThis.fetch
     vi.stubGlobal('fetch', (path: string, init: RequestInit) => {
-      if (init.method === 'POST') bodies.push(String(init.body))
+      if (init.method === 'POST') bodies.push(init.body as string)
       return fetched(path, init)
     })
     const { user } = open('/patients')

@@ -58,16 +58,20 @@ function PatientForm({ session, patient, tenants, onClose, onDone }: Props) {
   const [errors, setErrors] = useState<PatientErrors>({})
   const [conflict, setConflict] = useState<{ mine: PatientValues; theirs: Patient } | null>(null)
   const [gone, setGone] = useState(false)
-  const fields = useRef<Partial<Record<PatientField, HTMLInputElement | HTMLSelectElement | null>>>({})
+  const element = useRef<HTMLFormElement>(null)
 
   const pending = add.isPending || edit.isPending
   const failure = add.error ?? edit.error
   const choosesTenant = before === null && tenants !== null
 
+  function focusOn(field: PatientField) {
+    element.current?.querySelector<HTMLElement>(`[name="${field}"]`)?.focus()
+  }
+
   function show(found: PatientErrors) {
     setErrors(found)
     const first = patientFields.find((field) => found[field] !== undefined)
-    if (first !== undefined) fields.current[first]?.focus()
+    if (first !== undefined) focusOn(first)
   }
 
   function failed(error: Error) {
@@ -127,13 +131,9 @@ function PatientForm({ session, patient, tenants, onClose, onDone }: Props) {
     setForm(formOf(theirs))
     setBefore(theirs)
     setConflict(null)
-    fields.current.firstName?.focus()
   }
 
   const text = (field: Exclude<PatientField, 'tenantId'>) => ({
-    ref: (element: HTMLInputElement | null) => {
-      fields.current[field] = element
-    },
     label: fieldLabels[field],
     name: field,
     value: form[field],
@@ -162,7 +162,7 @@ function PatientForm({ session, patient, tenants, onClose, onDone }: Props) {
     )
   }
   return (
-    <form onSubmit={submit} noValidate aria-label={patient === null ? 'New patient' : 'Patient'}>
+    <form ref={element} onSubmit={submit} noValidate aria-label={patient === null ? 'New patient' : 'Patient'}>
       <Stack>
         {gone && (
           <Text role="alert">
@@ -172,10 +172,8 @@ function PatientForm({ session, patient, tenants, onClose, onDone }: Props) {
         {failure !== null && fieldErrors(failure) === null && <ErrorNotice explanation={explain(failure)} />}
         {choosesTenant && (
           <NativeSelect
-            ref={(element) => {
-              fields.current.tenantId = element
-            }}
             data-autofocus
+            name="tenantId"
             label={fieldLabels.tenantId}
             value={form.tenantId}
             error={errors.tenantId ?? null}
@@ -186,7 +184,12 @@ function PatientForm({ session, patient, tenants, onClose, onDone }: Props) {
             }}
           />
         )}
-        <TextInput {...text('firstName')} maxLength={longestName} data-autofocus={choosesTenant ? undefined : true} />
+        <TextInput
+          {...text('firstName')}
+          maxLength={longestName}
+          autoFocus={!choosesTenant}
+          data-autofocus={choosesTenant ? undefined : true}
+        />
         <TextInput {...text('lastName')} maxLength={longestName} />
         <TextInput {...text('dob')} description="Month/day/year" placeholder="MM/DD/YYYY" inputMode="numeric" maxLength={10} />
         <Group justify="flex-end" mt="sm">

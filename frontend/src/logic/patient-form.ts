@@ -39,7 +39,7 @@ export function today(now = new Date()): string {
 
 function nameError(name: string, what: string): string | null {
   if (name === '') return `Type the ${what}.`
-  return [...name].length > longestName ? `At most ${longestName} letters.` : null
+  return Array.from(name).length > longestName ? `At most ${longestName} letters.` : null
 }
 
 function dateError(text: string, iso: string | null, day: string): string | null {
