@@ -2,21 +2,17 @@ import type { Page } from '@playwright/test'
 import { tenants as tenantsOfOne, userNamed, users as usersOfOne } from '../support/demo'
 import { call, login, type Login } from '../support/http'
 import { manyUser, membersOf, patientsOf, tenants as tenantsOfMany } from '../support/many'
-import { OwnDemo } from '../support/own-demo'
-import { expect, fillIn, patientsTable, shownRows, test as base } from '../support/test'
+import type { OwnDemo } from '../support/own-demo'
+import { test } from '../support/own-demos'
+import { expect, fillIn, patientsTable, shownRows } from '../support/test'
 
 // Nobody else may be in a tenant that is suspended: hence demos of this file's own, and one test after the other.
-base.describe.configure({ mode: 'default' })
+test.describe.configure({ mode: 'default' })
 let one: OwnDemo
 let many: OwnDemo
-base.beforeAll(async () => {
-  ;[one, many] = await Promise.all([OwnDemo.start('one'), OwnDemo.start('many')])
+test.beforeEach(({ demos }) => {
+  ;({ one, many } = demos)
 })
-base.afterAll(async () => {
-  await Promise.all([one, many].map((demo) => demo?.stop()))
-})
-
-const test = base.extend({ baseURL: async ({}, use) => use(one.url) })
 // Also when the test failed in between.
 test.afterEach(async () => {
   const resumeAll = 'select tenancy.resume(tenant_id) from tenancy.suspensions'
@@ -175,7 +171,7 @@ test('the audit log has what was done, the newest first, and can be filtered', a
   await expect(entries.nth(1)).toContainText('A tenant was suspended')
   await expect(entries.nth(1)).toContainText('They asked for it.')
   await expect(entries.nth(1)).toContainText('user tenant 5')
-  await expect(entries.nth(1)).toContainText(`user ${admin.id}`)
+  await expect(entries.nth(1)).toContainText(`${admin.userName}, through login `)
 
   await page.getByRole('combobox', { name: 'Action' }).click()
   await page.getByRole('option', { name: 'A tenant was suspended' }).click()
@@ -236,7 +232,7 @@ test('the pages of admins are closed to others, in words and in the database', a
 })
 
 test.describe('of users with many tenants', () => {
-  test.use({ baseURL: async ({}, use) => use(many.url) })
+  test.use({ baseURL: async ({ demos }, use) => use(demos.many.url) })
 
   test('an admin sees both tenants, and steps into one', async ({ page }) => {
     await openTenants(page, yeezy)

@@ -2,20 +2,17 @@ import type { Page } from '@playwright/test'
 import { userNamed } from '../support/demo'
 import { call, login, tokenOf, type Login } from '../support/http'
 import { manyUser } from '../support/many'
-import { OwnDemo } from '../support/own-demo'
-import { expect, fillIn, test as base } from '../support/test'
+import type { OwnDemo } from '../support/own-demo'
+import { test } from '../support/own-demos'
+import { expect, fillIn } from '../support/test'
 
-// Whoever ends all others ends those of other tests too: hence a demo of this file's own, and one test after the other.
-base.describe.configure({ mode: 'default' })
+// Whoever ends all others ends those of other tests too: hence demos of this file's own, and one test after the other.
+test.describe.configure({ mode: 'default' })
 let one: OwnDemo
 let many: OwnDemo
-base.beforeAll(async () => {
-  ;[one, many] = await Promise.all([OwnDemo.start('one'), OwnDemo.start('many')])
+test.beforeEach(({ demos }) => {
+  ;({ one, many } = demos)
 })
-base.afterAll(async () => {
-  await Promise.all([one, many].map((demo) => demo?.stop()))
-})
-const test = base.extend({ baseURL: async ({}, use) => use(one.url) })
 
 const phone = 'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Version/17.5 Mobile/15E148 Safari/604.1'
 const windows = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0'
@@ -105,7 +102,7 @@ test('who ends the session in use comes to sign-in, with the reason and without 
   expect(await context.cookies()).toEqual([])
   expect((await thief.get('/api/patients')).status()).toBe(401)
   await thief.dispose()
-  await page.goBack()
+  await page.goto('/sessions')
   await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible()
 })
 
@@ -165,7 +162,7 @@ test('many sessions come page by page', async ({ page }) => {
 })
 
 test.describe('of users with many tenants', () => {
-  test.use({ baseURL: async ({}, use) => use(many.url) })
+  test.use({ baseURL: async ({ demos }, use) => use(demos.many.url) })
 
   test('each session tells the tenant that it works in, and can be ended from another tenant', async ({ page }) => {
     const jeremy = manyUser('jeremy')

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { actionText, beginOf, detailPairs, endOf, filterOf, searchOf } from '../src/logic/audit'
+import { actionText, beginOf, detailPairs, endOf, filterOf, mentionedUsers, searchOf } from '../src/logic/audit'
 
 describe('the filter of the audit log', () => {
   it('is what the address says, and goes back into it', () => {
@@ -37,4 +37,10 @@ it('reads the details as pairs', () => {
     ['session', 'null'],
   ])
   for (const nothing of [null, [], 'text', {}]) expect(detailPairs(nothing)).toEqual([])
+})
+
+it('looks up each user once whose id is a number', () => {
+  const of = (userId: string | null, actingAs: string | null = null) => ({ userId, actingAs })
+  expect(mentionedUsers([of('11'), of(null, '3'), of('11', '2'), of('a-uuid'), of('1e3')])).toEqual([2, 3, 11])
+  expect(mentionedUsers([])).toEqual([])
 })

@@ -1,5 +1,5 @@
 import { Button, Group, Modal, Stack } from '@mantine/core'
-import type { ReactNode } from 'react'
+import { useState, type ReactNode } from 'react'
 import { explain } from '../logic/explanation'
 import { ErrorNotice } from './error-notice'
 
@@ -17,12 +17,18 @@ interface Props {
 
 /** Asks before something is done, says what it does, and stays with the reason when it could not be done. */
 export function ConfirmDialog({ title, action, danger = false, pending, error, onConfirm, onClose, children }: Props) {
+  // Mantine gives the focus back only from a dialog that stays mounted; this one is there while it is asked.
+  const [opener] = useState(() => document.activeElement)
+  function close() {
+    if (pending) return
+    onClose()
+    if (opener instanceof HTMLElement) opener.focus()
+  }
   return (
     <Modal
       opened
-      onClose={() => {
-        if (!pending) onClose()
-      }}
+      returnFocus={false}
+      onClose={close}
       title={title}
       centered
       closeButtonProps={{ 'aria-label': 'Close' }}
@@ -38,7 +44,7 @@ export function ConfirmDialog({ title, action, danger = false, pending, error, o
           {error !== null && <ErrorNotice explanation={explain(error)} />}
           {children}
           <Group justify="flex-end" gap="sm">
-            <Button variant="default" onClick={onClose} disabled={pending}>
+            <Button variant="default" onClick={close} disabled={pending}>
               Cancel
             </Button>
             <Button type="submit" loading={pending} {...(danger && { color: 'red.9' })}>

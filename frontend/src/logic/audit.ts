@@ -76,3 +76,10 @@ export function detailPairs(detail: unknown): [string, string][] {
     typeof value === 'string' ? value : JSON.stringify(value),
   ])
 }
+
+/** The users of entries whose ids are numbers, each once: those that can be looked up. */
+export function mentionedUsers(entries: { userId: string | null; actingAs: string | null }[]): number[] {
+  const ids = entries.flatMap(({ userId, actingAs }) => [userId, actingAs])
+  const numbers = ids.filter((id) => id !== null && /^\d{1,15}$/.test(id)).map(Number)
+  return [...new Set(numbers)].sort((a, b) => a - b)
+}

@@ -1,11 +1,12 @@
-import { Button, Group, Select, Text, TextInput } from '@mantine/core'
+import { Button, Select, Text, TextInput, VisuallyHidden } from '@mantine/core'
 import { useSearchParams } from 'react-router'
-import { usePages, useTenantNames } from '../api/rows'
+import type { Session } from '../api/client'
+import { usePages, useRows, useTenantNames } from '../api/rows'
 import type { Row } from '../api/schema'
 import { ListView } from '../components/list-view'
 import { Moment } from '../components/moment'
 import { useCurrentSession } from '../components/session-gate'
-import { actionText, beginOf, detailPairs, endOf, filterOf, knownActions, searchOf, type AuditFilter } from '../logic/audit'
+import { actionText, beginOf, detailPairs, endOf, filterOf, knownActions, mentionedUsers, searchOf, type AuditFilter } from '../logic/audit'
 import { tenantNameOf, type TenantNames } from '../logic/tenant-choices'
 
 type Entry = Row<'audit_log'>
@@ -31,6 +32,7 @@ export function AuditPage() {
     },
     { size: 30, key: [filter] },
   )
+  const users = useUserNames(session, entries.rows ?? [])
   function change(part: Partial<AuditFilter>) {
     setSearch(searchOf({ ...filter, ...part }), { replace: true })
   }
@@ -43,9 +45,10 @@ export function AuditPage() {
       query={entries}
       empty={filtered ? 'No entry is like this.' : 'There are no entries yet.'}
       filters={
-        <Group component="fieldset" className="filters" gap="sm" align="end">
-          <legend className="filters-legend">Show</legend>
+        <fieldset className="filters">
+          <VisuallyHidden component="legend">Which entries</VisuallyHidden>
           <Select
+            className="filter-wide"
             label="Action"
             placeholder="All actions"
             clearable
@@ -57,6 +60,7 @@ export function AuditPage() {
             }}
           />
           <Select
+            className="filter-wide"
             label="Tenant"
             placeholder="All tenants"
             clearable
@@ -96,33 +100,51 @@ export function AuditPage() {
               Show all
             </Button>
           )}
-        </Group>
+        </fieldset>
       }
     >
       {entries.rows?.map((entry) => (
-        <AuditEntry key={entry.id} entry={entry} names={names} />
+        <AuditEntry key={entry.id} entry={entry} tenants={names} users={users} />
       ))}
     </ListView>
   )
 }
 
-function AuditEntry({ entry, names }: { entry: Entry; names: TenantNames }) {
-  const facts: [string, string][] = [
-    ['by', entry.userId === null ? `the login ${entry.login}` : `user ${entry.userId} (login ${entry.login})`],
-  ]
-  if (entry.actingAs !== null) facts.push(['acting as', `user ${entry.actingAs}`])
-  if (entry.tenantId !== null) facts.push(['tenant', tenantNameOf(names, entry.tenantId)])
+/** The names of the users whom entries speak of, by id. Who is gone has none any more. */
+function useUserNames(session: Session, entries: Entry[]): ReadonlyMap<string, string | null> {
+  const ids = mentionedUsers(entries)
+  const users = useRows(session, 'users', (rows) => rows.select('id, userName').in('id', ids), {
+    key: [ids],
+    enabled: ids.length > 0,
+  })
+  return new Map(users.data?.map(({ id, userName }) => [String(id), userName]))
+}
+
+interface EntryProps {
+  entry: Entry
+  tenants: TenantNames
+  users: ReadonlyMap<string, string | null>
+}
+
+function AuditEntry({ entry, tenants, users }: EntryProps) {
+  const nameOf = (id: string) => users.get(id) ?? `user ${id}`
+  const by = entry.userId === null ? `database login ${entry.login}` : `${nameOf(entry.userId)}, through login ${entry.login}`
+  const facts: [string, string][] = [['by', by]]
+  if (entry.actingAs !== null) facts.push(['acting as', nameOf(entry.actingAs)])
+  if (entry.tenantId !== null) facts.push(['tenant', tenantNameOf(tenants, entry.tenantId)])
   if (entry.reason !== null) facts.push(['reason', entry.reason])
   facts.push(...detailPairs(entry.detail))
   return (
     <li className="list-item">
       <div className="list-facts">
-        <Text fw={600} component="h2" size="md">
-          {actionText(entry.action)}
-        </Text>
-        <Text size="sm" c="dimmed">
-          <Moment iso={entry.at} />
-        </Text>
+        <div className="list-head">
+          <Text fw={600} component="h2" size="md">
+            {actionText(entry.action)}
+          </Text>
+          <Text size="sm" c="dimmed">
+            <Moment iso={entry.at} />
+          </Text>
+        </div>
         <dl className="facts">
           {facts.map(([name, value], index) => (
             <div key={index}>

@@ -32,6 +32,7 @@ export function SuspendedPage({ session, onRetry, retrying }: Props) {
         <Group gap="sm">
           {elsewhere && (
             <Button
+              variant={session === null ? 'default' : 'filled'}
               loading={choose.isPending}
               onClick={() => {
                 choose.mutate(null)

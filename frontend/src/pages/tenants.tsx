@@ -112,7 +112,7 @@ function TenantItem({ tenant, choose, onStepIn, onAsk }: ItemProps) {
         </Text>
         {tenant.suspended && (
           <Text size="sm" c="dimmed">
-            {tenant.suspensionReason} {tenant.suspendedAt !== null && <>Since <Moment iso={tenant.suspendedAt} /></>}
+            Suspended <Moment iso={tenant.suspendedAt} />: {tenant.suspensionReason}
           </Text>
         )}
       </div>
