@@ -20,7 +20,7 @@ export default defineConfig({
   expect: {
     timeout: 15_000,
     // Less than a designer sees; more than two builds of Chromium differ by.
-    toHaveScreenshot: { animations: 'disabled', caret: 'hide', threshold: 0.1, maxDiffPixels: 100 },
+    toHaveScreenshot: { animations: 'disabled', caret: 'hide', threshold: 0.04, maxDiffPixels: 100 },
   },
   snapshotPathTemplate: '{testDir}/pages/pictures/{arg}{ext}',
   use: {

@@ -70,7 +70,8 @@ gateway_arguments() {
         --prefix=/api --schema=api \
         "--database-url=$(gateway_url "$INSTANCE/$GATEWAY.pgpass")" \
         "--port-file=$INSTANCE/$GATEWAY/port" \
-        "--web-root=$INSTANCE/$GATEWAY.app/page" "--demo-file=$INSTANCE/$GATEWAY.app/demo.json"
+        "--web-root=$INSTANCE/$GATEWAY.app/page" "--demo-file=$INSTANCE/$GATEWAY.app/demo.json" \
+        --metrics-per-tenant=20
 }
 
 # The gateway's own password file, and the folder that it may write its port number into. Root

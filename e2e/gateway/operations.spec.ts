@@ -67,7 +67,7 @@ test.describe('metrics', () => {
       expect(count(metrics, 'tenancy_gateway_pool_size')).toBe(8)
       expect(count(metrics, 'tenancy_gateway_pool_wait_seconds_count')).toBeGreaterThan(user.patients.length)
       expect(metrics).toMatch(/^tenancy_gateway_pool_connection_seconds_count /m)
-      expect(metrics).not.toMatch(/tenant_requests|t3|nobody of|[0-9a-f]{8}-[0-9a-f]{4}/)
+      expect(metrics).not.toMatch(/gateway_tenant_|t3|nobody of|[0-9a-f]{8}-[0-9a-f]{4}/)
       expect((await fetch(`${gateway.metricsUrl}/api/patients`)).status, 'nothing else is there').toBe(404)
     })
   })
@@ -78,9 +78,16 @@ test.describe('metrics', () => {
       for (const who of [user, other, user]) {
         await call('GET', '/api/patients', { url: gateway.url, token: await sessionOf(who) })
       }
+      const lines = { url: gateway.url, token: await sessionOf(user), headers: { accept: 'application/x-ndjson' } }
+      expect((await call('GET', '/api/patients?limit=2', lines)).status).toBe(200)
+      await call('GET', '/api/patients', { url: gateway.url, token: await sessionOf(admin) })
       const metrics = await metricsOf(gateway)
-      expect(count(metrics, `tenancy_gateway_tenant_requests_total{tenant="${user.tenant.id}"}`)).toBe(2)
+      const ofUser = `{tenant="${user.tenant.id}"}`
+      expect(count(metrics, `tenancy_gateway_tenant_requests_total${ofUser}`)).toBe(3)
+      expect(count(metrics, `tenancy_gateway_tenant_rows_total${ofUser}`)).toBe(2 * user.patients.length + 2)
       expect(count(metrics, 'tenancy_gateway_tenant_requests_total{tenant=""}')).toBe(1)
+      expect(count(metrics, 'tenancy_gateway_tenant_rows_total{tenant=""}')).toBe(other.patients.length)
+      expect(count(metrics, 'tenancy_gateway_bypass_rows_total')).toBe(admin.patients.length)
     })
   })
 

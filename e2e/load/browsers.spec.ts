@@ -2,7 +2,7 @@ import { test, type Page } from '@playwright/test'
 import { tenants as oneTenants, userNamed, users as oneUsers, type Patient } from '../support/demo'
 import { manyUser, membersOf, patientsOf, tenants as manyTenants } from '../support/many'
 import { OwnDemo } from '../support/own-demo'
-import { expect, fillIn, patientCells, patientsTable, shownRows } from '../support/test'
+import { expect as baseExpect, fillIn, patientCells, patientsTable, shownRows } from '../support/test'
 import { Watched, type Seen } from '../support/watched'
 
 /**
@@ -10,6 +10,9 @@ import { Watched, type Seen } from '../support/watched'
  * one of them is read whole, and none may hold an id of a tenant that the browser's user is not in at that time.
  */
 const minute = 60_000
+
+// Ten browsers on two cores are slow, and that is no failure.
+const expect = baseExpect.configure({ timeout: minute })
 
 interface Tenant {
   id: number

@@ -1,7 +1,7 @@
 import { users } from '../support/demo'
 import { manyUser, patientsOf, tenants, type ManyUser } from '../support/many'
 import { OwnDemo } from '../support/own-demo'
-import { expect, expectedRows, fillIn, patientCells, patientsTable, shownRows, signIn, test } from '../support/test'
+import { expect, expectedRows, fillIn, patientCells, shownRows, signIn, test } from '../support/test'
 
 /** What matters most, once under each way in which a gateway may keep its connections to the database. */
 for (const scope of ['request', 'durable', 'singleton']) {

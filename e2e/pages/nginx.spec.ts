@@ -56,7 +56,7 @@ test('a user who types http comes to https, signs in, sees exactly the own rows,
   await page.getByRole('button', { name: 'Logout' }).click()
   await expect(page.getByText('You have signed out.')).toBeVisible()
   expect(await context.cookies()).toEqual([])
-  await page.goBack()
+  await page.reload()
   await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible()
   await expect(patientsTable(page)).toHaveCount(0)
 })

@@ -32,14 +32,14 @@ export class OwnDemo {
     const database = `${name}_${randomBytes(6).toString('hex')}`
     to.pathname = database
     try {
+      // Some of the demo's functions have rights because their owner is the database's.
       await psql(
         'postgres',
-        `create database :"database" template :"template";
-         select format('alter database %I owner to %I', :'database', pg_get_userbyid(datdba))
-           from pg_database where datname = :'demo' \\gexec
+        `select pg_get_userbyid(datdba) as owner from pg_database where datname = :'template' \\gset
+         create database :"database" owner :"owner" template :"template";
          revoke all on database :"database" from public;
          grant connect on database :"database" to :"gateway"`,
-        { database, demo: name, template: `${name}_template`, gateway: to.username },
+        { database, template: `${name}_template`, gateway: to.username },
       )
       const { page, demoFile } = servedBy(which)
       const arguments_ = [`--web-root=${page}`, `--demo-file=${demoFile}`, ...options]

@@ -91,7 +91,7 @@ export const views: View[] = [
     },
     picture: ['light', 'dark'],
   },
-  { name: 'sessions', demo: 'one', as: user, path: '/sessions', ready: list('Your sessions') },
+  { name: 'sessions', demo: 'one', as: user, path: '/sessions', ready: list('Your sessions'), picture: ['light'] },
   {
     name: 'end a session',
     demo: 'one',
@@ -102,7 +102,7 @@ export const views: View[] = [
       await expect(page.getByRole('dialog')).toBeVisible()
     },
   },
-  { name: 'tenants', demo: 'one', as: admin, path: '/admin/tenants', ready: list('Tenants') },
+  { name: 'tenants', demo: 'one', as: admin, path: '/admin/tenants', ready: list('Tenants'), picture: ['light', 'phone'] },
   {
     name: 'suspend a tenant',
     demo: 'one',
@@ -140,6 +140,21 @@ export const views: View[] = [
       await heading('Not inside a tenant')(page)
     },
   },
+  {
+    name: 'open menu',
+    demo: 'one',
+    as: admin,
+    path: '/patients',
+    ready: async (page) => {
+      // Where the screen is wide the menu is at the side, and this one is closed.
+      const before = page.viewportSize()!
+      await page.setViewportSize({ width: 360, height: 740 })
+      await page.getByRole('button', { name: 'Open the menu' }).click()
+      await expect(page.getByRole('dialog').getByRole('link', { name: 'Users' })).toBeVisible()
+      await page.setViewportSize(before)
+    },
+    picture: ['phone'],
+  },
   { name: 'users', demo: 'many', as: manyAdmin, path: '/users', ready: table('Users') },
   {
     name: 'isolation',
@@ -151,6 +166,7 @@ export const views: View[] = [
       await expect(page.getByText(/rules were tried/)).toBeVisible()
       await page.getByText('1 accepted').click()
     },
+    picture: ['light', 'dark'],
   },
   {
     name: 'isolation of a tenant',
@@ -175,7 +191,9 @@ export const views: View[] = [
       await page.getByRole('region', { name: 'Forget the WHERE' }).getByRole('button', { name: 'Send it' }).click()
       await expect(item).toContainText('Harmless')
     },
+    picture: ['light', 'dark phone'],
   },
+  { name: 'activity', demo: 'one', as: admin, path: '/activity', ready: table('Tenants') },
 ]
 
 /** Opens a view in a fresh context; `url` is of another gateway than the one that all tests share. */

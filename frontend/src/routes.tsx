@@ -5,6 +5,7 @@ import { lazyPage } from './components/lazy-page'
 import { RequireSession, RequireTenant } from './components/session-gate'
 import { SignedInFrame } from './components/signed-in-frame'
 import {
+  activityPath,
   auditPath,
   homePath,
   isolationPath,
@@ -15,6 +16,7 @@ import {
   usersPath,
 } from './logic/return-path'
 import { NotHerePage } from './pages/not-here'
+import { PatientPage } from './pages/patient'
 import { PatientsPage } from './pages/patients'
 import { SignInPage } from './pages/sign-in'
 import { TenantPage } from './pages/tenant'
@@ -25,6 +27,7 @@ const TourPage = lazyPage(async () => (await import('./pages/tour')).TourPage)
 const SessionsPage = lazyPage(async () => (await import('./pages/sessions')).SessionsPage)
 const TenantsPage = lazyPage(async () => (await import('./pages/tenants')).TenantsPage)
 const AuditPage = lazyPage(async () => (await import('./pages/audit')).AuditPage)
+const ActivityPage = lazyPage(async () => (await import('./pages/activity')).ActivityPage)
 
 export function AppRoutes() {
   useOtherTabs()
@@ -37,6 +40,7 @@ export function AppRoutes() {
           <Route path="/tenant" element={<TenantPage />} />
           <Route element={<RequireTenant />}>
             <Route path={homePath} element={<PatientsPage />} />
+            <Route path={`${homePath}/:id`} element={<PatientPage />} />
             <Route path={usersPath} element={<UsersPage />} />
             <Route path={isolationPath} element={<IsolationPage />} />
             <Route path={tourPath} element={<TourPage />} />
@@ -44,6 +48,7 @@ export function AppRoutes() {
             <Route element={<RequireAllTenants />}>
               <Route path={tenantsPath} element={<TenantsPage />} />
               <Route path={auditPath} element={<AuditPage />} />
+              <Route path={activityPath} element={<ActivityPage />} />
             </Route>
           </Route>
         </Route>

@@ -74,13 +74,17 @@ Metrics::Metrics(unsigned tenants)
       database_errors_(counter(registry_, "tenancy_gateway_database_errors_total", "Errors of the database, by SQLSTATE.")),
       bypass_(counter(registry_, "tenancy_gateway_bypass_requests_total",
                       "Answers of rows to an admin who has chosen no tenant, and sees them all.").Add({})),
+      bypass_rows_(counter(registry_, "tenancy_gateway_bypass_rows_total",
+                           "Rows read or changed by an admin who has chosen no tenant.").Add({})),
       wait_(histogram(registry_, "tenancy_gateway_pool_wait_seconds", "Time that a request waited for a database connection.")
                 .Add({}, wait_buckets)),
       lifetime_(histogram(registry_, "tenancy_gateway_pool_connection_seconds", "Age of database connections at their end.")
                     .Add({}, lifetime_buckets)),
       most_tenants_(tenants) {
     if (most_tenants_ > 0)
-        tenants_ = &counter(registry_, "tenancy_gateway_tenant_requests_total", "Answers of rows, by tenant.");
+        tenants_.emplace(OfTenants{
+            counter(registry_, "tenancy_gateway_tenant_requests_total", "Answers of rows, by tenant."),
+            counter(registry_, "tenancy_gateway_tenant_rows_total", "Rows read or changed, by tenant.")});
 }
 
 void Metrics::count_request(std::string_view route, std::string_view method, int status, Seconds took) {
@@ -97,18 +101,23 @@ void Metrics::count_database_error(std::string_view sqlstate) {
     database_errors_.Add({{"sqlstate", sqlstate_label(sqlstate)}}).Increment();
 }
 
-void Metrics::count_tenant(std::string_view tenant) {
-    if (!tenants_) return;
-    bool own_label = true;
-    {
-        const std::lock_guard lock(tenants_mutex_);
-        if (!known_tenants_.contains(tenant)) {
-            own_label = known_tenants_.size() < most_tenants_;
-            if (own_label) known_tenants_.emplace(tenant);
-        }
-    }
-    // A tenant's id may be any text, "other" too: the label with the empty id stands for the rest.
-    tenants_->Add({{"tenant", own_label ? std::string(tenant) : std::string()}}).Increment();
+void Metrics::count_answer(const std::optional<std::string> &tenant) {
+    if (!tenant) bypass_.Increment();
+    else if (tenants_) tenants_->answers.Add({{"tenant", tenant_label(*tenant)}}).Increment();
+}
+
+void Metrics::count_rows(const std::optional<std::string> &tenant, std::int64_t rows) {
+    const auto counted = static_cast<double>(rows);
+    if (!tenant) bypass_rows_.Increment(counted);
+    else if (tenants_) tenants_->rows.Add({{"tenant", tenant_label(*tenant)}}).Increment(counted);
+}
+
+// A tenant's id may be any text, "other" too: the label with the empty id stands for the rest.
+std::string Metrics::tenant_label(const std::string &tenant) {
+    const std::lock_guard lock(tenants_mutex_);
+    if (known_tenants_.contains(tenant)) return tenant;
+    if (known_tenants_.size() >= most_tenants_) return {};
+    return *known_tenants_.insert(tenant).first;
 }
 
 std::vector<prometheus::MetricFamily> Metrics::collect() {

@@ -7,8 +7,10 @@
 #include <prometheus/registry.h>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -27,8 +29,10 @@ public:
     void count_sign_in(int status);
     void count_refusal(int status); // before any route: malformed, too large, too late, too many
     void count_database_error(std::string_view sqlstate); // empty: the connection failed
-    void count_bypass() { bypass_.Increment(); }
-    void count_tenant(std::string_view tenant);
+    // An answer of rows, and the rows that were read or changed for it; a stream counts them as they come. Without a tenant:
+    // for an admin who has chosen none.
+    void count_answer(const std::optional<std::string> &tenant);
+    void count_rows(const std::optional<std::string> &tenant, std::int64_t rows);
     void count_wait(Seconds waited) { wait_.Observe(waited.count()); }
     void count_closed_connection(Seconds age) { lifetime_.Observe(age.count()); }
 
@@ -49,7 +53,13 @@ public:
     std::string json(); // {"counters": […], "gauges": […], "histograms": […]}
 
 private:
+    struct OfTenants {
+        prometheus::Family<prometheus::Counter> &answers;
+        prometheus::Family<prometheus::Counter> &rows;
+    };
+
     std::vector<prometheus::MetricFamily> collect();
+    std::string tenant_label(const std::string &tenant);
 
     prometheus::Registry registry_;
     prometheus::Family<prometheus::Counter> &requests_;
@@ -58,9 +68,10 @@ private:
     prometheus::Family<prometheus::Counter> &refusals_;
     prometheus::Family<prometheus::Counter> &database_errors_;
     prometheus::Counter &bypass_;
+    prometheus::Counter &bypass_rows_;
     prometheus::Histogram &wait_;
     prometheus::Histogram &lifetime_;
-    prometheus::Family<prometheus::Counter> *tenants_ = nullptr;
+    std::optional<OfTenants> tenants_;
     std::function<Levels()> levels_;
     const unsigned most_tenants_;
     std::mutex tenants_mutex_;

@@ -96,6 +96,8 @@ HttpError from_rest(const rest::Error &failure) {
 HttpError from_database(const db::PgFailure &failure, const std::string &request_id) {
     HttpError error = failure.sqlstate.empty() ? unavailable("the database is not available")
                                                : error_for_sqlstate(failure.sqlstate, failure.message, failure.hint);
+    // A form can show at which field it went wrong. The name alone: Postgres's own details quote values.
+    if (failure.sqlstate.starts_with("23")) error.details = failure.broken_rule;
     if (error.status >= 500)
         log::write(log::Level::error, "database failure",
                    {{"sqlstate", failure.sqlstate}, {"reason", failure.message}, {"request", request_id}});
@@ -171,12 +173,6 @@ void Server::count(const http::Request &request, const httplib::Response &respon
     Metrics &metrics = *services_.metrics;
     metrics.count_request(route_name, request.method, response.status, took);
     if (is_slow(request)) metrics.count_sign_in(response.status);
-    if (!response.has_header("Tenancy-Context")) return;
-    const std::string context = response.get_header_value("Tenancy-Context");
-    constexpr std::string_view before_tenant = "&tenant=";
-    const auto tenant = context.find(before_tenant);
-    if (tenant == std::string::npos) metrics.count_bypass();
-    else metrics.count_tenant(std::string_view(context).substr(tenant + before_tenant.size()));
 }
 
 bool Server::is_api(const std::optional<Names> &segments) const {

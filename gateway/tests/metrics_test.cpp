@@ -58,19 +58,37 @@ TEST(Metrics, KnowABoundedNumberOfSqlstates) {
 
 TEST(Metrics, NameNoTenantUnlessAsked) {
     Metrics quiet;
-    quiet.count_tenant("1");
-    EXPECT_EQ(quiet.prometheus_text().find("tenant_requests"), std::string::npos);
+    quiet.count_answer("1");
+    quiet.count_rows("1", 5);
+    EXPECT_EQ(quiet.prometheus_text().find("gateway_tenant_"), std::string::npos);
     Metrics two(2);
-    for (const char *tenant : {"1", "2", "3", "4", "1"}) two.count_tenant(tenant);
+    for (const char *tenant : {"1", "a b", "3", "4", "1"}) {
+        two.count_answer(tenant);
+        two.count_rows(tenant, 10);
+    }
+    two.count_rows("1", 3);
     EXPECT_TRUE(says(two, R"(tenancy_gateway_tenant_requests_total{tenant="1"} 2)"));
     EXPECT_TRUE(says(two, R"(tenancy_gateway_tenant_requests_total{tenant=""} 2)"));
+    EXPECT_TRUE(says(two, R"(tenancy_gateway_tenant_rows_total{tenant="1"} 23)"));
+    EXPECT_TRUE(says(two, R"(tenancy_gateway_tenant_rows_total{tenant="a b"} 10)"));
+    EXPECT_TRUE(says(two, R"(tenancy_gateway_tenant_rows_total{tenant=""} 20)"));
     EXPECT_EQ(lines(two, "tenancy_gateway_tenant_requests_total"), 3u);
+    EXPECT_EQ(lines(two, "tenancy_gateway_tenant_rows_total"), 3u);
+}
+
+TEST(Metrics, CountWhatAnAdminOfNoTenantSeesApart) {
+    Metrics metrics(5);
+    metrics.count_answer(std::nullopt);
+    metrics.count_rows(std::nullopt, 25);
+    EXPECT_TRUE(says(metrics, "tenancy_gateway_bypass_requests_total 1"));
+    EXPECT_TRUE(says(metrics, "tenancy_gateway_bypass_rows_total 25"));
+    EXPECT_EQ(metrics.prometheus_text().find("{tenant="), std::string::npos);
 }
 
 TEST(Metrics, TellTheSameAsJson) {
     Metrics metrics;
     metrics.set_levels([] { return Metrics::Levels{8, 3, 2, 1, 7, 0, 0, 0}; });
-    metrics.count_bypass();
+    metrics.count_answer(std::nullopt);
     metrics.count_wait(3ms);
     metrics.count_wait(5s);
     const auto told = nlohmann::json::parse(metrics.json());

@@ -1,4 +1,5 @@
-/** The one place where the page talks to the network: sessions and the demo's instructions; rows go through data.ts. */
+/** The one place where the page talks to the network: sessions, the demo's instructions and the gateway's counts; rows go through data.ts. */
+import type { Stats } from '../logic/gateway-counts'
 
 export interface Tenant {
   id: string
@@ -161,4 +162,6 @@ export const api = {
   },
   session: (signal?: AbortSignal) => json<Session>('GET', '/auth/session', undefined, signal),
   demo: (signal?: AbortSignal) => json<Demo>('GET', '/demo', undefined, signal),
+  /** What the gateway counts, for admins. */
+  stats: (signal?: AbortSignal) => json<Stats>('GET', '/stats', undefined, signal),
 }

@@ -1,4 +1,13 @@
-import { auditPath, homePath, isolationPath, sessionsPath, tenantsPath, tourPath, usersPath } from './return-path'
+import {
+  activityPath,
+  auditPath,
+  homePath,
+  isolationPath,
+  sessionsPath,
+  tenantsPath,
+  tourPath,
+  usersPath,
+} from './return-path'
 
 /** A link of the menu. Whom it is not for may know the page all the same: it says so in words. */
 export interface PageLink {
@@ -29,6 +38,7 @@ const groups: PageGroup[] = [
     links: [
       { path: tenantsPath, label: 'Tenants' },
       { path: auditPath, label: 'Audit log' },
+      { path: activityPath, label: 'Activity' },
     ],
   },
   {

@@ -1,10 +1,13 @@
 export const homePath = '/patients'
+/** The page of one patient. */
+export const patientPath = (id: number) => `${homePath}/${id}`
 export const usersPath = '/users'
 export const isolationPath = '/isolation'
 export const tourPath = '/tour'
 export const sessionsPath = '/sessions'
 export const tenantsPath = '/admin/tenants'
 export const auditPath = '/admin/audit'
+export const activityPath = '/activity'
 export const signInPath = '/signin'
 
 /**

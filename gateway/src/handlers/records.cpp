@@ -122,6 +122,8 @@ void answer_rows(Services &services, const http::Request &request, const db::Cal
                  const std::string &name, const rest::Request &asked, std::string_view type, httplib::Response &response) {
     rest::Outcome outcome = services.data->run(caller, target, name, asked);
     set_context(response, outcome.context);
+    services.metrics->count_answer(outcome.context.tenant);
+    services.metrics->count_rows(outcome.context.tenant, outcome.rows);
     set_applied(response, asked.prefer);
     response.status = status_of(outcome, asked);
     if (!outcome.query.no_result && !asked.id) response.set_header("Content-Range", content_range(outcome));
@@ -159,15 +161,18 @@ void answer_lines(Services &services, const http::Request &request, const db::Ca
     const std::shared_ptr<Lines> lines(new Lines{Place(services.streams), services.data->stream(caller, target, name, asked), {}});
     lines->row = lines->rows.next(); // what is wrong with the statement shows here, while there is a status to tell it
     set_context(response, lines->rows.context());
+    services.metrics->count_answer(lines->rows.context().tenant);
     set_applied(response, asked.prefer);
     set_type(response, rest::media_type(rest::Format::lines));
     response.status = 200;
     *request.body_parts = [lines, metrics = services.metrics](std::string &piece) {
         try {
-            while (lines->row && piece.size() < piece_bytes) {
+            std::int64_t sent = 0;
+            for (; lines->row && piece.size() < piece_bytes; ++sent) {
                 piece.append(lines->row->text(0, 0)).push_back('\n');
                 lines->row = lines->rows.next();
             }
+            metrics->count_rows(lines->rows.context().tenant, sent);
         } catch (const db::PgFailure &failure) {
             metrics->count_database_error(failure.sqlstate);
             log::write(log::Level::warning, "a stream broke off", {{"sqlstate", failure.sqlstate}, {"reason", failure.message}});
