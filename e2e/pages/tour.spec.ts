@@ -168,8 +168,8 @@ test.describe('where the protection really is taken away', () => {
   test.afterAll(() => demo.stop())
 
   test('the verdict is red, the foreign rows are shown, and green again when it is back', async ({ page }) => {
-    await openTour(page, demo.url, one.user)
     await demo.sql('set client_min_messages = error; alter table app.patients disable row level security')
+    await openTour(page, demo.url, one.user)
     const panel = await send(page, 'Forget the WHERE')
     const outcome = panel.getByRole('status')
     await expect(outcome).toContainText('Broken in')

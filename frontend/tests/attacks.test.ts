@@ -3,7 +3,11 @@ import { aimOf, attacksOn, requestText, type Attack } from '../src/logic/attacks
 import { isChanged } from '../src/logic/trial'
 
 const attacks = attacksOn({ tenantId: '3', otherTenantId: '1', otherPatientId: '1' })
-const named = (id: string): Attack => attacks.find((attack) => attack.id === id)!
+function named(id: string): Attack {
+  const found = attacks.find((attack) => attack.id === id)
+  if (found === undefined) throw new Error(`no attack ${id}`)
+  return found
+}
 
 describe('the aim', () => {
   it('is another tenant than the own one', () => {

@@ -114,7 +114,7 @@ describe('the verdict', () => {
 
   it('is broken when an error tells of a foreign row, and only where it does', () => {
     const division = refusal(400, '22012', 'division by zero')
-    expect(verdictOf(division, { mustBeRefused: false, tellingErrors: ['22012'] } as typeof ownText)).toBe('broken')
+    expect(verdictOf(division, { mustBeRefused: false, tellingErrors: ['22012'] })).toBe('broken')
     expect(verdictOf(division)).toBe('unclear')
   })
 

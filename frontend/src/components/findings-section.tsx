@@ -1,7 +1,8 @@
 import { Badge, Button, Code, Group, Loader, Paper, Stack, Text, Title } from '@mantine/core'
+import { useQueryClient } from '@tanstack/react-query'
 import { useId } from 'react'
 import type { Session } from '../api/client'
-import { useCall } from '../api/rows'
+import { refresh, useCall } from '../api/rows'
 import { explain } from '../logic/explanation'
 import { acceptedFindings, openFindings, type Finding } from '../logic/isolation'
 import { CopyButton } from './copy-button'
@@ -9,6 +10,7 @@ import { ErrorNotice } from './error-notice'
 
 /** What the check of the database finds, with what each finding gives an attacker and the statement that mends it. */
 export function FindingsSection({ session }: { session: Session }) {
+  const client = useQueryClient()
   const findings = useCall(session, 'findings', {})
   const rules = useCall(session, 'check_rules', {})
   return (
@@ -17,7 +19,12 @@ export function FindingsSection({ session }: { session: Session }) {
         <Title order={2} size="h4" id="findings">
           Ways around isolation
         </Title>
-        <Button variant="default" size="xs" onClick={() => void findings.refetch()} loading={findings.isFetching}>
+        <Button
+          variant="default"
+          size="xs"
+          onClick={() => void refresh(client, session, ['findings', 'protected_tables'])}
+          loading={findings.isFetching}
+        >
           Check again
         </Button>
       </Group>

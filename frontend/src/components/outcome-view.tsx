@@ -51,15 +51,18 @@ function Facts({ outcome: { status, code, message, details, hint, rows } }: { ou
 
 function shown(value: unknown): string {
   if (value === null || value === undefined) return ''
-  return typeof value === 'object' ? JSON.stringify(value) : String(value as string | number | boolean)
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 function RowsOf({ rows, tenantId }: { rows: Row[]; tenantId: string }) {
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))]
   const left = rows.length - mostRows
+  const isForeign = (row: Row) => ['foreign', 'secret'].includes(ownerOf(row, tenantId))
+  // What matters most is not left out.
+  const shownRows = rows.filter(isForeign).concat(rows.filter((row) => !isForeign(row))).slice(0, mostRows)
   return (
     // A wide row scrolls inside its box, which therefore can have the focus.
-    <div className="data-table" role="region" aria-label="Rows that came back" tabIndex={0}>
+    <div className="data-table" role="group" aria-label="Rows that came back" tabIndex={0}>
       <Table verticalSpacing={4} fz="sm">
         <Table.Thead>
           <Table.Tr>
@@ -71,18 +74,15 @@ function RowsOf({ rows, tenantId }: { rows: Row[]; tenantId: string }) {
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
-          {rows.slice(0, mostRows).map((row, index) => {
-            const owner = ownerOf(row, tenantId)
-            return (
-              <Table.Tr key={index} className={owner === 'foreign' || owner === 'secret' ? 'foreign-row' : undefined}>
-                {columns.map((name) => (
-                  <Table.Td key={name}>
-                    <Code className="plain-code">{shown(row[name])}</Code>
-                  </Table.Td>
-                ))}
-              </Table.Tr>
-            )
-          })}
+          {shownRows.map((row, index) => (
+            <Table.Tr key={index} className={isForeign(row) ? 'foreign-row' : undefined}>
+              {columns.map((name) => (
+                <Table.Td key={name}>
+                  <Code className="plain-code">{shown(row[name])}</Code>
+                </Table.Td>
+              ))}
+            </Table.Tr>
+          ))}
         </Table.Tbody>
       </Table>
       {left > 0 && (

@@ -18,7 +18,7 @@ export function ProtectedTables({ session }: { session: Session }) {
       {tables.isPending && <Loader role="status" aria-label="Loading the protected tables" />}
       {tables.data?.length === 0 && <Text>No table is protected yet.</Text>}
       {tables.data !== undefined && tables.data.length > 0 && (
-        <div className="data-table" role="region" aria-labelledby="protected-tables" tabIndex={0}>
+        <div className="data-table" role="group" aria-labelledby="protected-tables" tabIndex={0}>
           <Table verticalSpacing="xs" aria-labelledby="protected-tables">
             <Table.Thead>
               <Table.Tr>

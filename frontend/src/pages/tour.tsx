@@ -58,7 +58,10 @@ const ownId = 'own'
 
 function Tour({ session, tenantId, demo }: { session: Session; tenantId: string; demo: Demo }) {
   const client = useQueryClient()
-  const patients = useRows(session, 'patients', (rows) => rows.select('id, tenantId'))
+  // By name, for here one goes on where the database shows more than that.
+  const patients = useRows(session, 'patients', (rows) => rows.select('id, tenantId').filter('tenantId', 'eq', tenantId), {
+    key: ['own'],
+  })
   const [statements, setStatements] = useState<Partial<Record<string, string>>>({})
   const [trials, setTrials] = useState<Partial<Record<string, Trial>>>({})
   const [running, setRunning] = useState<string | null>(null)
