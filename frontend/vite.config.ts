@@ -20,6 +20,7 @@ export default defineConfig({
     environment: 'jsdom',
     include: ['tests/**/*.test.{ts,tsx}'],
     setupFiles: ['tests/setup.ts'],
+    testTimeout: 30_000, // of a busy machine, as the waits in tests/setup.ts
     restoreMocks: true,
     unstubGlobals: true,
   },

@@ -6,6 +6,7 @@ import { RequireSession, RequireTenant } from './components/session-gate'
 import { SignedInFrame } from './components/signed-in-frame'
 import { auditPath, homePath, sessionsPath, signInPath, tenantsPath, usersPath } from './logic/return-path'
 import { NotHerePage } from './pages/not-here'
+import { PatientPage } from './pages/patient'
 import { PatientsPage } from './pages/patients'
 import { SignInPage } from './pages/sign-in'
 import { TenantPage } from './pages/tenant'
@@ -26,6 +27,7 @@ export function AppRoutes() {
           <Route path="/tenant" element={<TenantPage />} />
           <Route element={<RequireTenant />}>
             <Route path={homePath} element={<PatientsPage />} />
+            <Route path={`${homePath}/:id`} element={<PatientPage />} />
             <Route path={usersPath} element={<UsersPage />} />
             <Route path={sessionsPath} element={<SessionsPage />} />
             <Route element={<RequireAllTenants />}>

@@ -13,6 +13,7 @@ describe('explain', () => {
     [failure(401, { code: '28000' }), 'Your session has ended.'],
     [failure(403, { code: '42501' }), 'This is not allowed.'],
     [failure(404), 'This is not here.'],
+    [failure(409, { code: '23503' }), 'This does not go together with what is there.'],
     [failure(429, { code: '53400' }), 'Too many attempts.'],
     [failure(502, { code: pageCode.notJson }), 'The server cannot be reached just now.'],
     [failure(503, { code: pageCode.notJson }), 'The server cannot be reached just now.'],

@@ -38,17 +38,19 @@ function contextOf({ userId, tenantId }: Pick<Session, 'userId' | 'tenantId'>): 
  */
 function network(routes: Record<string, Answer | (() => Answer | Promise<Answer>)>) {
   const asked: string[] = []
+  const addresses: string[] = []
   let context: Record<string, string> = {}
   vi.stubGlobal('fetch', async (path: string, init: RequestInit) => {
     const call = `${init.method ?? 'GET'} ${path.split('?')[0]}`
     asked.push(call)
+    addresses.push(path)
     const route = routes[call] ?? missing
     const { status, body, headers } = await (typeof route === 'function' ? route() : route)
     if (init.signal?.aborted) throw new DOMException('aborted', 'AbortError')
     if (status === 200 && path.startsWith('/api/auth/')) context = contextOf(body as Session)
     return new Response(body === undefined ? null : JSON.stringify(body), { status, headers: { ...context, ...headers } })
   })
-  return asked
+  return Object.assign(asked, { addresses })
 }
 
 const ok = (body: unknown): Answer => ({ status: 200, body })
@@ -140,7 +142,7 @@ describe('patients', () => {
     const table = await screen.findByRole('table', { name: 'Patients' })
     const texts = within(table)
       .getAllByRole('row')
-      .map((row) => [...row.children].map((cell) => cell.textContent))
+      .map((row) => [...row.querySelectorAll('th, td:not(.row-actions, thead td)')].map((cell) => cell.textContent))
     expect(texts).toEqual([
       ['First Name', 'Last Name', 'Date of Birth'],
       ['John', 'Doe', '02/11/1984'],
@@ -150,14 +152,107 @@ describe('patients', () => {
     expect(document.title).toBe('Patients · pgtenancy')
   })
 
-  it('sorts by date of birth', async () => {
-    network(signedInAs(userSession))
+  it('are sorted, searched and counted by the server', async () => {
+    const answer = { ...ok(patients), headers: { 'Content-Range': '0-1/7', 'Next-After': 'WyI5Il0' } }
+    const asked = network({ ...signedInAs(userSession), 'GET /api/patients': answer })
+    const last = () => new URLSearchParams(asked.addresses.filter((path) => path.startsWith('/api/patients')).at(-1)?.split('?')[1])
+    const { user } = open('/patients?sort=lastName.asc')
+    expect(await screen.findByText('2 of 7 patients')).toBeTruthy()
+    expect([last().get('order'), last().get('after'), last().get('limit')]).toEqual(['lastName.asc', '', '50'])
+    const heading = () => screen.getByRole('columnheader', { name: 'Date of Birth' }).getAttribute('aria-sort')
+    const button = screen.getByRole('button', { name: 'Date of Birth' })
+    await user.click(button)
+    expect(heading()).toBe('ascending')
+    await user.click(button)
+    expect(heading()).toBe('descending')
+    await waitFor(() => {
+      expect(last().get('order')).toBe('dob.desc')
+    })
+    await user.type(screen.getByRole('searchbox', { name: 'Search by name' }), '50% Doe')
+    await waitFor(() => {
+      expect(last().getAll('or')).toEqual([
+        String.raw`(firstName.ilike."%50\\%%",lastName.ilike."%50\\%%")`,
+        '(firstName.ilike."%Doe%",lastName.ilike."%Doe%")',
+      ])
+    })
+    expect(last().get('order')).toBe('dob.desc')
+  })
+
+  it('come page by page: the next begins where the last one ended', async () => {
+    const page = (first: number) => Array.from({ length: 50 }, (_, index) => ({ ...patients[0], id: first + index }))
+    const answers = [page(1), page(51)].map((rows) => ({ ...ok(rows), headers: { 'Content-Range': '0-49/100', 'Next-After': 'WyI1MCJd' } }))
+    const asked = network({ ...signedInAs(userSession), 'GET /api/patients': () => answers.shift() ?? missing })
     const { user } = open('/patients')
-    const button = await screen.findByRole('button', { name: 'Date of Birth' })
-    await user.click(button)
-    await user.click(button)
-    expect(screen.getByRole('columnheader', { name: 'Date of Birth' }).getAttribute('aria-sort')).toBe('descending')
-    expect(screen.getAllByRole('row')[1]?.textContent).toContain('Min')
+    expect(await screen.findByText('50 of 100 patients')).toBeTruthy()
+    await user.click(screen.getByText('Show more patients'))
+    expect(await screen.findByText('100 patients')).toBeTruthy()
+    expect(asked.addresses.at(-1)).toContain('after=WyI1MCJd')
+    expect(screen.queryByText('Show more patients')).toBeNull()
+  })
+
+  it('that are deleted leave at once, and come back when it fails', async () => {
+    let refuse: (answer: Answer) => void = () => undefined
+    network({
+      ...signedInAs(userSession),
+      'DELETE /api/patients': () => new Promise<Answer>((resolve) => (refuse = resolve)),
+    })
+    const { user } = open('/patients')
+    await user.click(await screen.findByRole('button', { name: 'Delete Min Doe' }))
+    await waitFor(() => {
+      expect(screen.queryByText('Min')).toBeNull()
+    })
+    refuse({ status: 403, body: { code: '42501', message: 'this tenant is suspended' } })
+    expect((await screen.findByRole('alert')).textContent).toContain('Min Doe was not deleted. This is not allowed.')
+    expect(screen.getByText('Min')).toBeTruthy()
+    expect(screen.queryByRole('button', { name: 'Undo' })).toBeNull()
+  })
+
+  it('that are deleted can be put back, under a new number', async () => {
+    const rows = [...patients]
+    const back = { ...patients[1], id: 99 }
+    const asked = network({
+      ...signedInAs(userSession),
+      'GET /api/patients': () => ok(rows),
+      'DELETE /api/patients': () => ok(rows.splice(1, 1)),
+      'POST /api/patients': () => {
+        rows.push(back as (typeof patients)[0])
+        return { status: 201, body: back }
+      },
+    })
+    const { user, client } = open('/patients')
+    await user.click(await screen.findByRole('button', { name: 'Delete Min Doe' }))
+    const undo = await screen.findByRole('button', { name: 'Undo' })
+    expect(document.activeElement).toBe(undo)
+    await user.click(undo)
+    expect(await screen.findByText(/Min Doe is back, as number 99/)).toBeTruthy()
+    expect(screen.getByRole('link', { name: 'Min' }).getAttribute('href')).toBe('/patients/99')
+    expect(asked.addresses.find((path) => path.includes('tenantId=eq.3') && path.includes('id=eq.14'))).toBeTruthy()
+    act(() => {
+      client.removeQueries({ queryKey: ['rows'] })
+    })
+    expect(JSON.stringify(client.getQueryCache().getAll().map((query) => query.state.data))).not.toContain('Min')
+  })
+
+  it('are written for the tenant on the screen alone, and not again by themselves when it has changed meanwhile', async () => {
+    const bodies: string[] = []
+    const asked = network({
+      ...signedInAs(userSession),
+      'POST /api/patients': { status: 403, body: { code: '42501', message: 'new row violates row-level security policy' } },
+    })
+    const fetched = globalThis.fetch
+    vi.stubGlobal('fetch', (path: string, init: RequestInit) => {
+      if (init.method === 'POST') bodies.push(init.body as string)
+      return fetched(path, init)
+    })
+    const { user } = open('/patients')
+    await user.click(await screen.findByRole('button', { name: 'Add patient' }))
+    await user.type(await screen.findByLabelText('First name'), 'Ann')
+    await user.type(screen.getByLabelText('Last name'), 'Lee')
+    await user.type(screen.getByLabelText('Date of birth'), '2/9/1984{Enter}')
+    expect((await screen.findByRole('alert')).textContent).toContain('This is not allowed.')
+    expect(bodies).toEqual(['{"tenantId":3,"firstName":"Ann","lastName":"Lee","dob":"1984-02-09"}'])
+    expect(asked.filter((call) => call === 'POST /api/patients')).toHaveLength(1)
+    expect(asked.filter((call) => call === 'GET /api/auth/session').length).toBeGreaterThan(1)
   })
 
   it('names the tenant of each row to an admin', async () => {

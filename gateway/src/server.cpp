@@ -96,6 +96,8 @@ HttpError from_rest(const rest::Error &failure) {
 HttpError from_database(const db::PgFailure &failure, const std::string &request_id) {
     HttpError error = failure.sqlstate.empty() ? unavailable("the database is not available")
                                                : error_for_sqlstate(failure.sqlstate, failure.message, failure.hint);
+    // A form can show at which field it went wrong. The name alone: Postgres's own details quote values.
+    if (failure.sqlstate.starts_with("23")) error.details = failure.broken_rule;
     if (error.status >= 500)
         log::write(log::Level::error, "database failure",
                    {{"sqlstate", failure.sqlstate}, {"reason", failure.message}, {"request", request_id}});

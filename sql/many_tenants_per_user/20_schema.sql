@@ -48,9 +48,9 @@ comment on column app.user_tenants.user_id is 'The user who belongs to it.';
 create table app.patients (
     id         bigint generated always as identity primary key,
     tenant_id  bigint not null references app.tenants (id),
-    first_name text   not null,
-    last_name  text   not null,
-    dob        date   not null,
+    first_name text   not null check (char_length(first_name) between 1 and 100),
+    last_name  text   not null check (char_length(last_name) between 1 and 100),
+    dob        date   not null check (dob >= date '1850-01-01'),
     unique (tenant_id, id)
 );
 comment on table  app.patients is 'The rows that must not be mixed up: each patient belongs to one tenant.';

@@ -4,11 +4,13 @@ import {
   useMutation,
   useQuery,
   useQueryClient,
+  type InfiniteData,
   type QueryClient,
   type QueryKey,
   type UseMutationResult,
   type UseQueryResult,
 } from '@tanstack/react-query'
+import { useMemo } from 'react'
 import { rowsBelongTo } from '../logic/session-state'
 import { ApiError, pageCode, type Session } from './client'
 import { askAs, type Answer, type Data, type Question, type Table, type Way } from './data'
@@ -60,9 +62,9 @@ async function rowsAs<Name extends Resource, Result>(
   way: Way,
 ): Promise<Answer<Result>> {
   const answer = await askAs(session, (data) => ask(data.from(resource) as unknown as Table<Name>), way)
-  const whatever: unknown = answer.data
+  const rows = ([answer.data] as unknown[]).flat().filter((row) => typeof row === 'object' && row !== null)
   // Whatever the answer says of itself.
-  if (ownedByTenants.has(resource) && Array.isArray(whatever) && !rowsBelongTo(session, whatever)) throw otherSession()
+  if (ownedByTenants.has(resource) && !rowsBelongTo(session, rows)) throw otherSession()
   return answer
 }
 
@@ -169,11 +171,13 @@ export function usePages<Name extends Resource, One = Row<Name>>(
     placeholderData: ofSameSession(session),
     enabled,
   })
-  return {
-    ...query,
-    rows: query.data?.pages.flatMap((page) => page.data),
-    /** Of all pages, when `ask` has it counted: `rows.select('*', { count: 'exact' })`. */
-    count: query.data?.pages.at(-1)?.count ?? null,
+  const rows = useMemo(() => query.data?.pages.flatMap((page) => page.data), [query.data])
+  // Of all pages, when `ask` has them counted: `rows.select('*', { count: 'exact' })`.
+  const count = query.data?.pages.at(-1)?.count ?? null
+  // Not a copy: a component is drawn anew for the parts of the query that it reads, and a copy reads all of them.
+  return Object.create(query, { rows: { value: rows }, count: { value: count } }) as typeof query & {
+    rows: typeof rows
+    count: typeof count
   }
 }
 
@@ -188,12 +192,41 @@ export function useChange<Variables, Result>(
 ): UseMutationResult<Result, Error, Variables> {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: async (variables) => {
-      const attempt = async () => (await askAs(session, (data) => ask(data, variables))).data
-      return write(client, session, attempt)
-    },
+    mutationFn: (variables) => change(client, session, (data) => ask(data, variables)),
     onSettled: () => refresh(client, session, refreshes),
   })
+}
+
+/** One request that changes something, for a mutation that is made of several. */
+export function change<Result>(
+  client: QueryClient,
+  session: Session,
+  ask: (data: Data) => Question<Result>,
+): Promise<Result> {
+  return write(client, session, async () => (await askAs(session, ask)).data)
+}
+
+/**
+ * Takes a row out of all pages that are shown, before the database was asked. Gives what puts them back as they were, which
+ * does nothing when they were forgotten meanwhile.
+ */
+export async function hideRow(client: QueryClient, session: Session, resource: Resource, id: number): Promise<() => void> {
+  type Shown = InfiniteData<Answer<{ id?: unknown }[]>>
+  const queryKey = [...keyOf(session), resource, 'pages']
+  await client.cancelQueries({ queryKey })
+  const before = client.getQueriesData<Shown>({ queryKey })
+  client.setQueriesData<Shown>({ queryKey }, (shown) => {
+    if (shown?.pages.some((page) => page.data.some((row) => row.id === id)) !== true) return shown
+    const pages = shown.pages.map((page) => ({
+      ...page,
+      data: page.data.filter((row) => row.id !== id),
+      count: page.count === null ? null : page.count - 1,
+    }))
+    return { ...shown, pages }
+  })
+  return () => {
+    for (const [key, shown] of before) if (client.getQueryData(key) !== undefined) client.setQueryData(key, shown)
+  }
 }
 
 /** Has what is shown of these asked for again. */
@@ -203,14 +236,6 @@ export async function refresh(
   names: readonly (Resource | ReadingProcedure)[],
 ): Promise<void> {
   await Promise.all(names.map((name) => client.invalidateQueries({ queryKey: [...keyOf(session), name] })))
-}
-
-export function usePatients(session: Session) {
-  return useRows(session, 'patients', (rows) => rows.select())
-}
-
-export function useUsers(session: Session) {
-  return useRows(session, 'users', (rows) => rows.select())
 }
 
 const namesById = (rows: TenantRow[]) => new Map(rows.map((row) => [String(row.id), row.displayName]))

@@ -1,35 +1,31 @@
 import { Table, UnstyledButton } from '@mantine/core'
-import {
-  flexRender,
-  getCoreRowModel,
-  getSortedRowModel,
-  useReactTable,
-  type ColumnDef,
-  type SortingState,
-} from '@tanstack/react-table'
-import { useState } from 'react'
+import { flexRender, getCoreRowModel, useReactTable, type ColumnDef } from '@tanstack/react-table'
+import type { ReactNode } from 'react'
+import type { Sort } from '../logic/list-address'
 
 const ariaSort = { asc: 'ascending', desc: 'descending' } as const
 
-interface Props<Row> {
+export interface TableProps<Row> {
   label: string
   rows: Row[]
   columns: ColumnDef<Row, string>[]
   rowId: (row: Row) => string
+  /** How the rows came: the server sorts them. */
+  sort: Sort | null
+  onSort: (column: string) => void
+  /** What can be done with a row. */
+  actions?: ((row: Row) => ReactNode) | undefined
 }
 
-/** A table whose column headings sort it. */
-export function DataTable<Row>({ label, rows, columns, rowId }: Props<Row>) {
-  const [sorting, setSorting] = useState<SortingState>([])
+/** A table whose column headings ask for its rows in another order. */
+export function DataTable<Row>({ label, rows, columns, rowId, sort, onSort, actions }: TableProps<Row>) {
   const table = useReactTable({
     data: rows,
     columns,
     getRowId: rowId,
-    state: { sorting },
-    onSortingChange: setSorting,
+    state: { sorting: sort === null ? [] : [{ id: sort.column, desc: sort.descending }] },
+    manualSorting: true,
     getCoreRowModel: getCoreRowModel(),
-    getSortedRowModel: getSortedRowModel(),
-    sortDescFirst: false,
   })
   return (
     <div className="data-table">
@@ -41,13 +37,20 @@ export function DataTable<Row>({ label, rows, columns, rowId }: Props<Row>) {
                 const sorted = header.column.getIsSorted()
                 return (
                   <Table.Th key={header.id} scope="col" aria-sort={sorted ? ariaSort[sorted] : 'none'}>
-                    <UnstyledButton className="sort-button" fz="inherit" onClick={header.column.getToggleSortingHandler()}>
+                    <UnstyledButton
+                      className="sort-button"
+                      fz="inherit"
+                      onClick={() => {
+                        onSort(header.column.id)
+                      }}
+                    >
                       {flexRender(header.column.columnDef.header, header.getContext())}
                       <SortMark sorted={sorted} />
                     </UnstyledButton>
                   </Table.Th>
                 )
               })}
+              {actions && <Table.Td className="row-actions" />}
             </Table.Tr>
           ))}
         </Table.Thead>
@@ -57,6 +60,7 @@ export function DataTable<Row>({ label, rows, columns, rowId }: Props<Row>) {
               {row.getVisibleCells().map((cell) => (
                 <Table.Td key={cell.id}>{flexRender(cell.column.columnDef.cell, cell.getContext())}</Table.Td>
               ))}
+              {actions && <Table.Td className="row-actions">{actions(row.original)}</Table.Td>}
             </Table.Tr>
           ))}
         </Table.Tbody>

@@ -76,6 +76,8 @@ export function explain(error: unknown): Explanation {
       return told('This is not allowed.', error.hint ?? sentence(error.message))
     case 404:
       return told('This is not here.', 'It does not exist, or it belongs to somebody else.')
+    case 409:
+      return told('This does not go together with what is there.', sentence(error.hint ?? error.message))
     case 429:
       return told('Too many attempts.', wait(error.retryAfter, 'Wait a minute, then try again.'))
     case 503:

@@ -1,4 +1,6 @@
 export const homePath = '/patients'
+/** The page of one patient. */
+export const patientPath = (id: number) => `${homePath}/${id}`
 export const usersPath = '/users'
 export const sessionsPath = '/sessions'
 export const tenantsPath = '/admin/tenants'

@@ -32,3 +32,9 @@ export function steppedInto(session: Session, names: TenantNames): string | null
 export function tenantNameOf(names: TenantNames, id: string | number): string {
   return names.get(String(id)) ?? `tenant ${id}`
 }
+
+/** All tenants with a name, as the options of a choice, in the order of their names. */
+export function tenantOptions(names: TenantNames): { value: string; label: string }[] {
+  const order = new Intl.Collator('en', { numeric: true })
+  return [...names].map(([value, label]) => ({ value, label })).sort((a, b) => order.compare(a.label, b.label))
+}

@@ -30,6 +30,13 @@ std::string field(const PGresult *result, int code) {
     return text ? text : "";
 }
 
+std::string broken_rule(const PGresult *result) {
+    if (const std::string name = field(result, PG_DIAG_CONSTRAINT_NAME); !name.empty())
+        return "constraint \"" + name + "\"";
+    const std::string name = field(result, PG_DIAG_COLUMN_NAME);
+    return name.empty() ? name : "column \"" + name + "\"";
+}
+
 // Waits for the socket, the deadline or the abort. False: the deadline passed or the abort was raised.
 bool wait_for(int fd, short events, Clock::time_point deadline, const Abort *abort) {
     while (true) {
@@ -131,6 +138,7 @@ PgFailure Connection::failure(const PGresult *result) const {
     failure.sqlstate = field(result, PG_DIAG_SQLSTATE);
     failure.message = field(result, PG_DIAG_MESSAGE_PRIMARY);
     failure.hint = field(result, PG_DIAG_MESSAGE_HINT);
+    failure.broken_rule = broken_rule(result);
     if (failure.message.empty()) failure.message = PQresultErrorMessage(result);
     // FATAL closes the session: the server is going down, or somebody ended this backend.
     failure.connection_lost = failure.sqlstate.empty() || failure.sqlstate.starts_with("08") ||

@@ -28,6 +28,7 @@ struct PgFailure : std::exception {
     std::string sqlstate; // empty when libpq, not the server, tells it
     std::string message;
     std::string hint;
+    std::string broken_rule; // the constraint or the column that a value does not fit, by its kind and name
     bool connection_lost = false;
     bool nothing_received = false; // no result came before: the statements may not have been seen at all
 };
