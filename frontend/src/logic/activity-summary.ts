@@ -27,7 +27,8 @@ export function poolSummary({ poolSize, poolInUse, poolWaiting }: Levels, steps:
 
 export function signInSummary({ counts: { signIns } }: Overview, text: (result: string) => string): string {
   if (total(signIns) === 0) return 'Nobody has tried to sign in yet.'
-  const parts = [...signIns].filter(([, count]) => count > 0).map(([result, count]) => `${countText(count, '', '').trim()} ${text(result)}`)
+  const inOrder = [...signIns].sort(([a], [b]) => Number(b === 'ok') - Number(a === 'ok') || a.localeCompare(b))
+  const parts = inOrder.filter(([, count]) => count > 0).map(([result, count]) => `${countText(count, '', '').trim()} ${text(result)}`)
   return `${parts.join(', ')}.`
 }
 
