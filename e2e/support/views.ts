@@ -66,6 +66,19 @@ export const views: View[] = [
       await expect(page.getByRole('alert')).toBeVisible()
     },
   },
+  { name: 'a patient', demo: 'one', as: user, path: '/patients/13', ready: heading('Max Doe') },
+  {
+    name: 'form of a patient',
+    demo: 'one',
+    as: admin,
+    path: '/patients?sort=dob.desc&q=doe',
+    ready: async (page) => {
+      await table('Patients')(page)
+      await page.getByRole('button', { name: 'Add patient' }).click()
+      await page.getByRole('dialog').getByRole('button', { name: 'Add patient' }).click()
+      await expect(page.getByText('Choose the tenant.')).toBeVisible()
+    },
+  },
   { name: 'not here', demo: 'one', path: '/no-such-page', ready: heading('Not here') },
   { name: 'chooser', demo: 'many', as: chooser, path: '/patients', ready: heading('Choose a tenant'), picture: ['light'] },
   {
@@ -136,6 +149,7 @@ export const views: View[] = [
     path: '/patients',
     ready: async (page) => {
       await stepInto(page, 'tenant 1')
+      await expect(page.getByRole('region', { name: 'Tenant that you are in' })).toBeVisible()
       await page.goto('/admin/tenants')
       await heading('Not inside a tenant')(page)
     },

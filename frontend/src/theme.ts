@@ -13,6 +13,13 @@ const pine: MantineColorsTuple = [
   '#0f5450',
 ]
 
+const dialog = {
+  // It would write a style element, which the content security policy forbids; page.css holds the page still instead.
+  lockScroll: false,
+  // A header element, which would be the banner of a second page.
+  attributes: { header: { role: 'presentation' } },
+}
+
 export const theme = createTheme({
   colors: { pine },
   primaryColor: 'pine',
@@ -24,8 +31,7 @@ export const theme = createTheme({
   cursorType: 'pointer',
   respectReducedMotion: true,
   components: {
-    // They would write a style element, which the content security policy forbids; page.css holds the page still instead.
-    Modal: { defaultProps: { lockScroll: false } },
-    Drawer: { defaultProps: { lockScroll: false } },
+    Modal: { defaultProps: dialog },
+    Drawer: { defaultProps: dialog },
   },
 })

@@ -50,7 +50,7 @@ export function DataTable<Row>({ label, rows, columns, rowId, sort, onSort, acti
                   </Table.Th>
                 )
               })}
-              {actions && <Table.Td />}
+              {actions && <Table.Td className="row-actions" />}
             </Table.Tr>
           ))}
         </Table.Thead>

@@ -113,7 +113,7 @@ function PatientCard({ patient }: { patient: Patient }) {
           explanation={{ ...explain(remove.error), title: `The patient was not deleted. ${explain(remove.error).title}` }}
         />
       )}
-      <dl className="facts">
+      <dl className="patient-facts">
         {facts.map(([label, value]) => (
           <div key={label}>
             <dt>{label}</dt>

@@ -27,7 +27,7 @@ function columnsFor(tenantNames: TenantNames | null, list: string): ColumnDef<Pa
     column.accessor('firstName', {
       header: 'First Name',
       cell: (cell) => (
-        <Anchor component={Link} to={patientPath(cell.row.original.id)} state={{ list }}>
+        <Anchor component={Link} to={patientPath(cell.row.original.id)} state={{ list }} inherit>
           {cell.getValue()}
         </Anchor>
       ),
