@@ -202,7 +202,7 @@ describe('patients', () => {
       expect(screen.queryByText('Min')).toBeNull()
     })
     refuse({ status: 403, body: { code: '42501', message: 'this tenant is suspended' } })
-    expect((await screen.findByRole('alert')).textContent).toContain('Min Doe was not deleted. This is not allowed.')
+    expect((await screen.findByRole('alert')).textContent).toContain('Min Doe was not deleted. This tenant is suspended.')
     expect(screen.getByText('Min')).toBeTruthy()
     expect(screen.queryByRole('button', { name: 'Undo' })).toBeNull()
   })
