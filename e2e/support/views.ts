@@ -149,6 +149,7 @@ export const views: View[] = [
     path: '/patients',
     ready: async (page) => {
       await stepInto(page, 'tenant 1')
+      // A page that is left before the answer came loses the session's new cookie.
       await expect(page.getByRole('region', { name: 'Tenant that you are in' })).toBeVisible()
       await page.goto('/admin/tenants')
       await heading('Not inside a tenant')(page)
