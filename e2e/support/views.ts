@@ -78,6 +78,7 @@ export const views: View[] = [
       await page.getByRole('dialog').getByRole('button', { name: 'Add patient' }).click()
       await expect(page.getByText('Choose the tenant.')).toBeVisible()
     },
+    picture: ['light', 'phone'],
   },
   { name: 'not here', demo: 'one', path: '/no-such-page', ready: heading('Not here') },
   { name: 'chooser', demo: 'many', as: chooser, path: '/patients', ready: heading('Choose a tenant'), picture: ['light'] },
