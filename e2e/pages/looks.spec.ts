@@ -4,6 +4,7 @@ import { openView, views } from '../support/views'
 
 for (const view of views) {
   test(`${view.name}: axe finds nothing in either scheme, on a phone or a screen, and nothing hangs over`, async ({ page, context }, info) => {
+    test.slow() // axe reads every node four times
     // Colours that are still fading in have no contrast to judge.
     await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' })
     await openView(context, page, view)

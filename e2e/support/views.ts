@@ -78,6 +78,7 @@ export const views: View[] = [
       await page.getByRole('dialog').getByRole('button', { name: 'Add patient' }).click()
       await expect(page.getByText('Choose the tenant.')).toBeVisible()
     },
+    picture: ['light', 'phone'],
   },
   { name: 'not here', demo: 'one', path: '/no-such-page', ready: heading('Not here') },
   { name: 'chooser', demo: 'many', as: chooser, path: '/patients', ready: heading('Choose a tenant'), picture: ['light'] },
@@ -149,6 +150,7 @@ export const views: View[] = [
     path: '/patients',
     ready: async (page) => {
       await stepInto(page, 'tenant 1')
+      // A page that is left before the answer came loses the session's new cookie.
       await expect(page.getByRole('region', { name: 'Tenant that you are in' })).toBeVisible()
       await page.goto('/admin/tenants')
       await heading('Not inside a tenant')(page)
