@@ -152,7 +152,7 @@ export const views: View[] = [
       await stepInto(page, 'tenant 1')
       // A page that is left before the answer came loses the session's new cookie.
       await expect(page.getByRole('region', { name: 'Tenant that you are in' })).toBeVisible()
-      await page.goto('/admin/tenants')
+      await page.goto(new URL('/admin/tenants', page.url()).href)
       await heading('Not inside a tenant')(page)
     },
   },
