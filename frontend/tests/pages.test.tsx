@@ -201,7 +201,7 @@ describe('patients', () => {
     await waitFor(() => {
       expect(screen.queryByText('Min')).toBeNull()
     })
-    refuse({ status: 403, body: { code: '42501', message: 'this tenant is suspended' } })
+    refuse({ status: 403, body: { code: '42501', message: 'permission denied for view patients' } })
     expect((await screen.findByRole('alert')).textContent).toContain('Min Doe was not deleted. This is not allowed.')
     expect(screen.getByText('Min')).toBeTruthy()
     expect(screen.queryByRole('button', { name: 'Undo' })).toBeNull()
