@@ -17,7 +17,7 @@ export function OutcomeView({ trial, why, tenantId }: { trial: Trial; why: strin
         </Text>
       </div>
       {why !== null && judgement.verdict !== 'unclear' && (
-        <Text size="sm">{judgement.verdict === 'broken' ? `It should have failed: ${why}` : why}</Text>
+        <Text size="sm">{judgement.verdict === 'broken' ? `This must not happen. Normally: ${why}` : why}</Text>
       )}
       <Facts outcome={outcome} />
       {outcome.rows !== null && outcome.rows.length > 0 && <RowsOf rows={outcome.rows} tenantId={tenantId} />}
@@ -35,7 +35,7 @@ function Facts({ outcome: { status, code, message, details, hint, rows } }: { ou
     ['Rows', rows === null ? null : String(rows.length)],
   ]
   return (
-    <dl className="facts">
+    <dl className="outcome-facts">
       {facts.map(
         ([name, value]) =>
           value !== null && (

@@ -171,7 +171,7 @@ export function attacksOn({ otherTenantId, otherPatientId }: Aim): Attack[] {
       title: 'Sign in twice',
       hope: 'A second token in the same transaction makes you somebody else.',
       attempt: sql(`select tenancy.attach('${madeUpToken}')`),
-      why: 'Only the gateway’s login may attach a session, and a transaction takes one and keeps it until it ends.',
+      why: 'A transaction takes one session and keeps it until it ends. A second one is refused before anybody looks at it.',
       mustBeRefused: true,
     },
     {
