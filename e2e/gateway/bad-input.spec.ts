@@ -106,7 +106,7 @@ for (const path of [
     const answer = await call('GET', path, { token })
     const { hint } = expectError(answer, 404)
     // What it says of other names are those that everybody may read.
-    if (hint !== null) expect(hint).toMatch(/^Perhaps you mean '(patients|tenants|users)'\.$/)
+    if (hint !== null) expect(hint).toMatch(/^Perhaps you mean '(patients|sessions|tenants|users)'\.$/)
     // A name that is none is not repeated.
     if (!/^\w{1,63}(\/1)?$/.test(path.slice(5))) expect(answer.text).not.toContain(path.slice(5, 30) || '\0')
   })
