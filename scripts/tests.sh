@@ -231,16 +231,16 @@ run_suites() {
     suite extension-core gtest "$results/extension-core.json" \
         env GTEST_OUTPUT="json:$results/extension-core.json" \
         make -C "$EXTENSION_DIR" core-test PG_CONFIG="$PG_BIN/pg_config"
-    # Neither uses more than one processor.
-    start_suite extension-fuzz fuzz_suite
-    start_suite gateway-fuzz gateway_fuzz_suite
-    end_suite extension-fuzz tap "$results/extension-fuzz.log"
-    end_suite gateway-fuzz tap "$results/gateway-fuzz.log"
     suite gateway-unit gtest "$results/gateway-unit.json" \
         env GTEST_OUTPUT="json:$results/gateway-unit.json" "$GATEWAY_BUILD/gateway_tests"
     suite page-unit vitest "$results/page-unit.json" \
         npm --prefix "$PAGE_DIR" test -- --reporter=default --reporter=json --outputFile.json="$results/page-unit.json"
+    # The fuzzers take what the database's tests leave of two processors.
+    start_suite extension-fuzz fuzz_suite
+    start_suite gateway-fuzz gateway_fuzz_suite
     suite pgtap tap "$results/pgtap.log" pgtap_suite "${ONLY_FILES[@]}"
+    end_suite extension-fuzz tap "$results/extension-fuzz.log"
+    end_suite gateway-fuzz tap "$results/gateway-fuzz.log"
     suite e2e playwright "$results/e2e.json" e2e_suite "${ONLY_FILES[@]}"
 }
 

@@ -37,7 +37,7 @@ const base = new URL(process.env.TENANCY_URL!)
 const agent = new http.Agent({ keepAlive: true, maxSockets: 32 })
 
 /** What no answer may hold: password hashes, SQL, and names of what lies behind the gateway. */
-const secrets = /\$(2[abxy]|y|6|5|1)\$|password_?hash|tenancy\.[a-z_]|\bselect\b.*\bfrom\b|pg_catalog|app\.[a-z]+|libpq|PL\/pgSQL/i
+const secrets = /\$(2[abxy]|y|6|5|1)\$|password_?hash|tenancy\.[a-z_]|\bselect\b(?:[^"]|\\")*\bfrom\b|pg_catalog|app\.[a-z]+|libpq|PL\/pgSQL/i
 
 /** One request, exactly as asked for: no cookie jar, no redirects, no tidied path. */
 export async function call(method: string, path: string, { token, headers = {}, body, url }: Call = {}): Promise<Answer> {
