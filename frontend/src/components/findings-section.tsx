@@ -51,7 +51,7 @@ function Findings({ findings, rules }: { findings: Finding[]; rules: number | nu
       <Text role="status" className={count === 0 ? 'all-well' : undefined}>
         {count === 0
           ? `Nothing was found. ${asked} tried on this database.`
-          : `${count} ${count === 1 ? 'way' : 'ways'} around isolation ${count === 1 ? 'is' : 'are'} open, the worst first. ${asked} tried.`}
+          : `${count === 1 ? 'One way around isolation is open.' : `${count} ways around isolation are open, the worst first.`} ${asked} tried.`}
       </Text>
       {open.map((finding) => (
         <FindingCard key={keyOf(finding)} finding={finding} />

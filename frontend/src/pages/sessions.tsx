@@ -105,7 +105,7 @@ function SessionFacts({ one }: { one: OwnSession }) {
   return (
     <div className="list-facts">
       <Text fw={600} component="h2" size="md">
-        {deviceName(one.userAgent)} {one.current && <Badge>This session</Badge>}
+        {deviceName(one.userAgent)} {one.current && <Badge tt="none">This session</Badge>}
       </Text>
       <Text size="sm">{place.filter(Boolean).join(', ') || 'from an unknown address'}</Text>
       <Text size="sm" c="dimmed">
