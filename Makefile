@@ -1,10 +1,10 @@
 # Shortcuts for people; everything is done by setup.sh and by the makefiles of the parts.
 
 .DEFAULT_GOAL := help
-.PHONY: help all up down test reset bench fuzz lint
+.PHONY: help all up down test clients-test reset bench fuzz lint
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 all: up ## the same as up
 
@@ -16,6 +16,9 @@ down: ## stop the demo; its data stays
 
 test: ## run every test on a throw-away cluster
 	@./setup.sh test
+
+clients-test: ## run the examples of docs/clients.md that need a JDK, Go or Prisma
+	@./setup.sh test clients
 
 reset: ## load the demo database afresh
 	@./setup.sh reset

@@ -19,7 +19,14 @@ PACKAGES_TEST=(
     clang libclang-rt-dev
     systemd
     chromium fonts-dejavu-core # the letters of the pictures that tests compare
+    python3-psycopg python3-psycopg-pool python3-psycopg2 python3-sqlalchemy python3-django
+    ruby-pg ruby-connection-pool ruby-activerecord ruby-actionpack
     "${PACKAGES_SERVICES[@]}"
+)
+# For the examples in compiled languages, which only `test clients` runs.
+PACKAGES_CLIENTS=(
+    default-jdk-headless libpostgresql-jdbc-java libhikaricp-java libslf4j-java
+    golang-go golang-github-jackc-pgx-v4-dev
 )
 
 POLICY_RC=/usr/sbin/policy-rc.d

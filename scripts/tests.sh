@@ -9,21 +9,22 @@ TEST_LIVE=$VAR/test/live
 TEST_REPORT=$VAR/report
 SUITE_SECONDS=840
 
-# test [SUITE [FILE…]]: all suites, or one; for pgtap and e2e also some of its files.
+# test [SUITE [FILE…]]: all suites but clients, or one; for pgtap and e2e also some of its files.
 cmd_test() {
     ONLY_SUITE=${1:-}
     ONLY_FILES=("${@:2}")
     case $ONLY_SUITE in
     pgtap | e2e) ;;
-    '' | extension-core | extension-fuzz | gateway-fuzz | gateway-unit | page-unit)
+    '' | extension-core | extension-fuzz | gateway-fuzz | gateway-unit | page-unit | clients)
         ((${#ONLY_FILES[@]} == 0)) || die "only pgtap and e2e take names of files"
         ;;
-    *) die "there is no suite $ONLY_SUITE: extension-core, extension-fuzz, gateway-fuzz, gateway-unit, page-unit, pgtap, e2e" ;;
+    *) die "there is no suite $ONLY_SUITE: extension-core, extension-fuzz, gateway-fuzz, gateway-unit, page-unit, pgtap, e2e, clients" ;;
     esac
     TEST_COUNTS=
     on_exit say_counts
     prepare_var
     ensure_packages "${PACKAGES_UP[@]}" "${PACKAGES_TEST[@]}"
+    [[ $ONLY_SUITE != clients ]] || ensure_packages "${PACKAGES_CLIENTS[@]}"
     ensure_node
     build_all
     exclusive_lock 8 "$VAR/build.lock" build
@@ -62,6 +63,8 @@ say_counts() { say "${TEST_COUNTS:-0 passed, 1 failed}"; }
 build_tests() {
     local options=("PG_CONFIG=$PG_BIN/pg_config") installed
     npm_ci "$E2E_DIR"
+    npm_ci "$ROOT/examples/node"
+    [[ $ONLY_SUITE != clients ]] || npm_ci "$ROOT/examples/prisma"
     step "building the extension's tests"
     make -C "$EXTENSION_DIR" "${options[@]}" build/core_test >"$VAR/log/build-core-test.log" 2>&1 || true
     make -C "$EXTENSION_DIR" "${options[@]}" build/jwt_fuzz >"$VAR/log/build-fuzz.log" 2>&1 || true
@@ -242,6 +245,8 @@ run_suites() {
     end_suite extension-fuzz tap "$results/extension-fuzz.log"
     end_suite gateway-fuzz tap "$results/gateway-fuzz.log"
     suite e2e playwright "$results/e2e.json" e2e_suite "${ONLY_FILES[@]}"
+    # Compilers and big packages: only when it is asked for by its name.
+    [[ $ONLY_SUITE != clients ]] || suite clients tap "$results/clients.log" clients_suite
 }
 
 # A minute of the fuzzer in all; `make fuzz` gives it longer. What breaks a parser is kept in pg_extension/build.
@@ -298,6 +303,11 @@ pgtap_suite() {
     return "$status"
 }
 
+# The examples that tests_pgtap/93_clients.sh leaves out by itself.
+clients_suite() {
+    cd "$ROOT/tests_pgtap" && prove --verbose --exec bash 93_clients.sh :: prisma jdbc pgx
+}
+
 e2e_suite() {
     cd "$E2E_DIR" || return
     export PLAYWRIGHT_JSON_OUTPUT_NAME=$TEST_RESULTS/e2e.json
@@ -320,7 +330,7 @@ start_suite() {
     shift
     # In the background, so that Ctrl-C reaches this shell at once and it can end the suite:
     # `timeout` gives the suite a process group and hands signals on to all of it.
-    export -f pgtap_suite e2e_suite fuzz_suite gateway_fuzz_suite fuzz_gateway build_gateway_fuzz forget_moved_build
+    export -f pgtap_suite e2e_suite fuzz_suite gateway_fuzz_suite fuzz_gateway build_gateway_fuzz clients_suite forget_moved_build
     export ROOT TEST_RESULTS E2E_DIR EXTENSION_DIR GATEWAY_BUILD GATEWAY_FUZZ_BUILD PG_BIN
     timeout --kill-after=10 "$SUITE_SECONDS" bash -c '"$@"' suite "$@" >"$TEST_RESULTS/$name.log" 2>&1 </dev/null 7>&- &
     SUITE_PID[$name]=$!
