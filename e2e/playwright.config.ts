@@ -26,7 +26,8 @@ export default defineConfig({
   use: {
     baseURL,
     screenshot: 'only-on-failure',
-    trace: 'retain-on-failure',
+    // Actions, requests and console; pictures of each step take time, and --trace on makes them.
+    trace: { mode: 'retain-on-failure', screenshots: false, snapshots: false },
     launchOptions: {
       // The same letters on every machine, whatever fonts it has.
       env: { ...(process.env as Record<string, string>), FONTCONFIG_FILE: fileURLToPath(new URL('support/fonts.conf', import.meta.url)) },

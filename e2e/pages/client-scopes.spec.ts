@@ -20,8 +20,9 @@ for (const scope of ['request', 'durable', 'singleton']) {
       await many.stop()
     })
 
-    test('each user signs in after the other, in one browser, and sees exactly the own rows', async ({ page, answers }) => {
-      for (const user of users) {
+    test('a user of each tenant signs in after the other, in one browser, and sees exactly the own rows', async ({ page, answers }) => {
+      const ofEach = users.filter(({ tenant }, index) => index === users.findIndex((other) => other.tenant.id === tenant.id))
+      for (const user of ofEach) {
         await signIn(page, user, `${one.url}/patients`)
         await expect(page.getByText(`Welcome, ${user.userName} of ${user.tenant.displayName}`, { exact: true })).toBeVisible()
         await expect.poll(() => shownRows(page)).toEqual(expectedRows(user))
