@@ -12,6 +12,7 @@ const actions = new Map(
     revoke: 'A session was ended by an operator',
     revoke_all: 'All sessions of a user or tenant were ended',
     rotate_secrets: 'The secrets were renewed',
+    start_isolation_run: 'The isolation suite was started',
     trust_issuer: 'An issuer of tokens was trusted',
     distrust_issuer: 'An issuer of tokens was distrusted',
     use_directory: 'The directory was registered',
