@@ -30,4 +30,4 @@ fuzz: ## feed the parsers of signed tokens with nonsense for ten minutes
 	@$(MAKE) -C pg_extension fuzz
 
 lint: ## check the shell scripts
-	shellcheck --external-sources --check-sourced setup.sh .ci/run
+	shellcheck --external-sources --check-sourced setup.sh .ci/run docker/test docker/postgres/entrypoint.sh docker/gateway/healthy.sh

@@ -84,7 +84,7 @@ load_demo() {
     admin_psql -c "drop database if exists $DEMO_DATABASE with (force)"
     admin_psql -c "create database $DEMO_DATABASE owner $DEMO_OWNER
         template template0 encoding 'UTF8' lc_collate 'C.UTF-8' lc_ctype 'C.UTF-8'"
-    admin_psql -d "$DEMO_DATABASE" --single-transaction -f "$DEMO_SQL/10_database.sql"
+    admin_psql -d "$DEMO_DATABASE" --single-transaction -f "$DEMO_SQL/10_database.sql" >/dev/null
     for file in "$DEMO_SQL"/[2-9]?_*.sql "$ROOT"/sql/console/*.sql; do
         demo_psql --single-transaction -f "$file" >"$INSTANCE_LOG/demo.log" 2>&1 || {
             cat "$INSTANCE_LOG/demo.log" >&2

@@ -181,12 +181,11 @@ make_demo_templates() {
     local demo
     [[ -z $ONLY_SUITE || $ONLY_SUITE == e2e ]] || return 0
     for demo in "${DEMOS[@]}"; do
-        (
-            use_demo "$demo"
-            DEMO_DATABASE+=_template
-            load_demo >/dev/null
-        )
+        use_demo "$demo"
+        DEMO_DATABASE+=_template
+        load_demo
     done
+    use_demo one
 }
 
 # One word each, so that a suite can run them with or without a shell. Their output goes to

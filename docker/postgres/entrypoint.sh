@@ -36,7 +36,7 @@ password() {
     [[ -z $given || $given =~ ^[A-Za-z0-9_.~-]{12,128}$ ]] ||
         die "the gateway's password must have 12 to 128 letters, digits or _.~-"
     # The random one stays the same, because a gateway that runs on would not know another.
-    [[ $given ]] || given=$(sed -n "s|^postgresql://$login:\([^@]*\)@.*|\1|p" "$handover" 2>/dev/null) || true
+    if [[ -z $given && -f $handover ]]; then given=$(sed -n "s|^postgresql://$login:\([^@]*\)@.*|\1|p" "$handover"); fi
     printf '%s' "${given:-$(random)}"
 }
 
