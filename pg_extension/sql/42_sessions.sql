@@ -50,6 +50,7 @@ $function$;
 comment on function tenancy.end_other_sessions() is
   'ends all sessions of the context''s user but the current one; tells how many';
 
+-- Live as in my_sessions(). A view for both would show the sessions to members of pg_read_all_data, a function would be called for each row.
 create function tenancy.session_counts() returns table (tenant_id text, sessions bigint)
   language plpgsql stable parallel unsafe rows 100
   security definer set search_path = pg_catalog, pg_temp
