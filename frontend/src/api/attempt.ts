@@ -4,15 +4,9 @@
  */
 import type { HttpForm, HttpRequest } from '../logic/attacks'
 import type { Outcome, Row } from '../logic/verdict'
-import { apiPrefix, contextOf, type Session } from './client'
-
-const timeLimitMs = 30_000
+import { apiPrefix, contextOf, textOrNull, timeLimitMs, type Session } from './client'
 
 const none: Outcome = { status: 0, code: null, message: null, details: null, hint: null, rows: null, context: null }
-
-function textOrNull(value: unknown): string | null {
-  return typeof value === 'string' && value !== '' ? value : null
-}
 
 function isObject(value: unknown): value is Row {
   return typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -74,9 +74,9 @@ export class ApiError extends Error {
 }
 
 export const apiPrefix: string = (import.meta.env.VITE_API_PREFIX as string | undefined) ?? '/api'
-const timeLimitMs = 30_000
+export const timeLimitMs = 30_000
 
-function textOrNull(value: unknown): string | null {
+export function textOrNull(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value : null
 }
 
