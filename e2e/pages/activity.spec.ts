@@ -55,8 +55,8 @@ for (const { which, admin, busy, quiet } of demos) {
       await card(page, 'Sign-ins').getByText('Numbers').focus()
       await page.keyboard.press('Enter')
       const counts = page.getByRole('table', { name: 'Sign-ins: numbers' }).getByRole('row')
-      const signedIn = (await counts.locator('td:nth-child(2)').allTextContents()).map((text) => Number(text) || 0)
-      expect(signedIn.reduce((sum, each) => sum + each, 0)).toBe(2)
+      const signedIn = async () => (await counts.locator('td:nth-child(2)').allTextContents()).reduce((sum, text) => sum + (Number(text) || 0), 0)
+      await expect.poll(signedIn).toBe(2)
     } finally {
       await demo.stop()
     }

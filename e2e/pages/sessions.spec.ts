@@ -10,6 +10,10 @@ import { expect, fillIn } from '../support/test'
 test.describe.configure({ mode: 'default' })
 let one: OwnDemo
 let many: OwnDemo
+// The file before it may have had the same demos.
+test.beforeAll(async ({ demos }) => {
+  for (const demo of [demos.one, demos.many]) await demo.sql('delete from tenancy.session')
+})
 test.beforeEach(({ demos }) => {
   ;({ one, many } = demos)
 })
