@@ -16,6 +16,8 @@ export default defineConfig({
   workers: 2,
   fullyParallel: true,
   forbidOnly: true,
+  // A machine that stood still for a moment is no finding; a test that needed its second chance is named at the end.
+  retries: 1,
   timeout: 60_000,
   expect: {
     timeout: 15_000,

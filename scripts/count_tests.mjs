@@ -1,5 +1,5 @@
 // Prints "PASSED FAILED" for one suite's report: count_tests.mjs gtest|vitest|playwright|tap FILE.
-// Skipped tests count as neither.
+// Skipped tests count as neither. Tests that passed only when tried again are named, on the standard error.
 
 import { existsSync, readFileSync } from "node:fs";
 
@@ -9,6 +9,8 @@ if (!existsSync(file)) {
   process.exit(1);
 }
 const text = readFileSync(file, "utf8");
+
+const specsOf = ({ specs = [], suites = [] }) => [...specs, ...suites.flatMap(specsOf)];
 
 const counters = {
   gtest() {
@@ -29,9 +31,11 @@ const counters = {
   },
 
   playwright() {
-    const { stats, errors = [] } = JSON.parse(text);
-    // A test that passed only when tried again is not counted as passed without a word.
-    return [stats.expected, stats.unexpected + stats.flaky + errors.length];
+    const { stats, errors = [], suites } = JSON.parse(text);
+    for (const { title, file, line } of suites.flatMap(specsOf).filter(({ tests }) => tests.some(({ status }) => status === "flaky"))) {
+      console.error(`passed only when tried again: ${file}:${line} ${title}`);
+    }
+    return [stats.expected + stats.flaky, stats.unexpected + errors.length];
   },
 
   tap() {

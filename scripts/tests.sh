@@ -343,7 +343,9 @@ end_suite() {
     local status=0 passed failed
     [[ ${SUITE_PID[$name]:-} ]] || return 0
     wait "${SUITE_PID[$name]}" || status=$?
-    read -r passed failed < <(node "$ROOT/scripts/count_tests.mjs" "$2" "$3" 2>>"$log" || echo 0 0)
+    read -r passed failed < <(node "$ROOT/scripts/count_tests.mjs" "$2" "$3" 2>"$TEST_RESULTS/remarks" || echo 0 0)
+    tee -a "$log" <"$TEST_RESULTS/remarks"
+    rm "$TEST_RESULTS/remarks"
     if ((status == 124)); then
         printf 'ended after %s seconds\n' "$SUITE_SECONDS" >>"$log"
     fi

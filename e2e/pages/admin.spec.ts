@@ -152,6 +152,8 @@ test('an admin who is in the tenant when it is suspended is told, and can go bac
   await openTenants(page)
   await tenantItem(page, 'user tenant 2').getByRole('button', { name: /Step in/ }).click()
   await expect(banner(page)).toContainText('user tenant 2')
+  // Else the page learns of it from the rows that it is still loading, before anybody clicks.
+  await expect.poll(async () => (await shownRows(page)).length).toBeGreaterThan(0)
   await one.sql("select tenancy.suspend('2', 'a test')")
   await page.getByRole('link', { name: 'Users' }).click()
   await expect(suspendedTitle(page)).toBeVisible()
