@@ -191,13 +191,6 @@ void prepare_all(Oid accounts, Oid memberships)
     const char *disabled = has_boolean(accounts, "disabled", true) ? "coalesce(a.disabled, false)" : "false";
     const bool has_role = column_type(memberships, "role", true) != InvalidOid;
     const char *role = has_role ? ", 'role', m.role" : "";
-    // Several memberships of one user in one tenant that disagree give no role.
-    const char *only_role =
-        has_role ? "case when pg_catalog.count(*) OPERATOR(pg_catalog.=) pg_catalog.count(m.role) "
-                   "and pg_catalog.min((m.role::pg_catalog.text) collate pg_catalog.\"C\") OPERATOR(pg_catalog.=) "
-                   "pg_catalog.max((m.role::pg_catalog.text) collate pg_catalog.\"C\") "
-                   "then pg_catalog.min(m.role::pg_catalog.text) end"
-                 : "null::pg_catalog.text";
     const char *from_accounts = qualified(accounts);
     const char *from_memberships = qualified(memberships);
     has_boolean(accounts, "is_admin", false);
@@ -222,12 +215,13 @@ void prepare_all(Oid accounts, Oid memberships)
             "pg_catalog.jsonb_build_object('id', m.tenant_id::pg_catalog.text, 'name', m.tenant_name%s) as entry "
             "from %s m where m.user_id OPERATOR(pg_catalog.=) $1::%s order by 2, 1 limit %d) t",
             role, from_memberships, member_type, most_tenants);
+    // Plain rows, which are cheaper to start than aggregates: asked at the beginning of each transaction.
     prepare(&prepared.standing, 2,
-            "select coalesce(a.is_admin, false), %s, a.password_hash::pg_catalog.text, t.id, t.role from %s a "
-            "left join lateral (select pg_catalog.min(m.tenant_id::pg_catalog.text) as id, %s as role from %s m "
-            "where $2 is not null and m.user_id OPERATOR(pg_catalog.=) $1::%s and m.tenant_id OPERATOR(pg_catalog.=) "
-            "$2::%s) t on true where a.user_id OPERATOR(pg_catalog.=) $1::%s limit 1",
-            disabled, from_accounts, only_role, from_memberships, member_type, tenant_type, account_type);
+            "select coalesce(a.is_admin, false), %s, a.password_hash::pg_catalog.text, m.tenant_id::pg_catalog.text, %s "
+            "from %s a left join %s m on m.user_id OPERATOR(pg_catalog.=) $1::%s "
+            "and m.tenant_id OPERATOR(pg_catalog.=) $2::%s where a.user_id OPERATOR(pg_catalog.=) $1::%s",
+            disabled, has_role ? "m.role::pg_catalog.text" : "null::pg_catalog.text", from_accounts, from_memberships,
+            member_type, tenant_type, account_type);
     prepare(&prepared.all_tenants, 0,
             "select t.id::pg_catalog.text from (select distinct m.tenant_id::%s as id from %s m) t "
             "where t.id is not null order by t.id",
@@ -344,6 +338,19 @@ char *text_cell(int column)
     return is_null ? nullptr : copied(DatumGetTextPP(value));
 }
 
+// A text cell that all rows agree on, copied. Null for NULL, and for rows that disagree.
+char *agreed_text_cell(int column)
+{
+    char *first = text_cell(column);
+    for (uint64 row = 1; first != nullptr && row < SPI_processed; ++row) {
+        bool is_null;
+        const Datum value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &is_null);
+        if (is_null || strcmp(TextDatumGetCString(value), first) != 0)
+            return nullptr;
+    }
+    return first;
+}
+
 bool function_belongs_to(Oid function, Oid owner)
 {
     HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
@@ -450,7 +457,7 @@ Standing standing_of(const char *user_id, const char *tenant_id_or_null)
         result.active = !flag(2);
         result.password_hash = text_cell(3);
         result.tenant_id = text_cell(4);
-        result.role = text_cell(5);
+        result.role = agreed_text_cell(5);
     }
     SPI_finish();
     return result;
