@@ -5,6 +5,7 @@
 #include "hooks.hpp"
 #include "issuer.hpp"
 #include "settings.hpp"
+#include "table_changes.hpp"
 
 extern "C" {
 PG_MODULE_MAGIC;
@@ -19,6 +20,7 @@ void _PG_init(void)
     tenancy::faults::define_setting();
 #endif
     tenancy::compat::reserve_setting_prefix("tenancy"); // last: what is still unclaimed under it is forged
+    tenancy::table_changes::init();
     tenancy::directory::init();
     tenancy::issuer::init();
     tenancy::hooks::install();
