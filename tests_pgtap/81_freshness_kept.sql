@@ -1,7 +1,7 @@
 -- What the directory said is used again without asking while nobody has written to what it was read from. Each way in which
 -- that may become untrue is noticed by the next transaction of another connection, which had the answer at hand.
 
-select plan(102);
+select plan(104);
 select tests.open('root', 'shop_root');
 select tests.open('locker', 'shop_root');
 select tests.open('operator', 'shop_operator');
@@ -155,6 +155,15 @@ select tests.tell('a', 'select count(*) from pg_class');
 select tests.tell('root', 'create or replace view staff.welcome as select h.user_id from staff.hired h where h.user_id < 0');
 select is(pg_temp.attach(), '28000', 'older than another definition of a view, too');
 select tests.tell('a', 'rollback');
+select tests.tell('root', 'create or replace view staff.welcome as select h.user_id from staff.hired h');
+
+-- Its lock on tenancy.session is there already, so taking it tells of no change.
+select is(pg_temp.root_attaches(), '00000', 'with the answer at hand');
+select tests.tell('root', 'begin');
+select tests.tell('root', 'select count(*) from tenancy.session');
+select tests.tell('locker', 'create or replace view staff.welcome as select h.user_id from staff.hired h where h.user_id < 0');
+select is(pg_temp.root_attaches(), '28000', 'nor does it help to have looked at the sessions before');
+select tests.tell('root', 'rollback');
 select tests.tell('root', 'create or replace view staff.welcome as select h.user_id from staff.hired h');
 
 -- ---------------------------------------------------------------- the session itself

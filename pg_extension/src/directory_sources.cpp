@@ -18,8 +18,6 @@ bool may_change_its_mind(Oid function, void *)
            (func_volatile(function) != PROVOLATILE_IMMUTABLE && function != F_ENUM_OUT);
 }
 
-constexpr int all_of_it = QTW_EXAMINE_RTES_BEFORE | QTW_EXAMINE_SORTGROUP;
-
 bool is_own_operator(Oid op) { return op >= FirstNormalObjectId; }
 
 // True at the first thing that is not known to be harmless. What is not listed here is not known.
@@ -29,13 +27,7 @@ bool finds_doubt(Node *node, void *context)
         return false;
     switch (nodeTag(node)) {
     case T_Query:
-        return compat::walk_query(reinterpret_cast<Query *>(node), finds_doubt, context, all_of_it);
-    case T_RangeTblEntry: {
-        const auto *entry = reinterpret_cast<RangeTblEntry *>(node);
-        return (entry->rtekind != RTE_RELATION && entry->rtekind != RTE_SUBQUERY && entry->rtekind != RTE_JOIN &&
-                entry->rtekind != RTE_VALUES && entry->rtekind != RTE_CTE && entry->rtekind != RTE_RESULT) ||
-               entry->tablesample != nullptr;
-    }
+        return compat::walk_query(reinterpret_cast<Query *>(node), finds_doubt, context, QTW_EXAMINE_SORTGROUP);
     case T_SortGroupClause: {
         const auto *clause = reinterpret_cast<SortGroupClause *>(node);
         return is_own_operator(clause->eqop) || is_own_operator(clause->sortop);
