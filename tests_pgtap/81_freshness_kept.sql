@@ -1,7 +1,7 @@
 -- What the directory said is used again without asking while nobody has written to what it was read from. Each way in which
 -- that may become untrue is noticed by the next transaction of another connection, which had the answer at hand.
 
-select plan(104);
+select plan(105);
 select tests.open('root', 'shop_root');
 select tests.open('locker', 'shop_root');
 select tests.open('operator', 'shop_operator');
