@@ -1,7 +1,10 @@
 #include "directory.hpp"
 
+#include "directory_sources.hpp"
 #include "guard.hpp"
 #include "identity_switch.hpp"
+#include "relation_of_ours.hpp"
+#include "table_changes.hpp"
 
 extern "C" {
 #include "catalog/pg_proc.h"
@@ -39,13 +42,25 @@ Prepared prepared;
 // How often the directory has changed, as far as this backend has heard.
 uint64 changes = 0;
 
+// What the standing is read from. Found out at the first question after each change.
+Sources sources;
+
 void forget(Datum, Oid relation)
 {
-    if (relation == InvalidOid || relation == prepared.registry || relation == prepared.accounts ||
-        relation == prepared.memberships) {
+    const bool ours = relation == InvalidOid || relation == prepared.registry || relation == prepared.accounts ||
+                      relation == prepared.memberships;
+    if (ours)
         prepared.outdated = true;
+    if (ours || sources.contain(relation)) {
+        sources.known = false;
         ++changes;
     }
+}
+
+// A label of an enumeration has another name, and so what the views show as text; or the views' owner has other rights.
+void forget_answers(Datum, int, uint32)
+{
+    ++changes;
 }
 
 Oid registry_oid()
@@ -428,7 +443,13 @@ void require_identifier(Oid type, const char *text)
 
 } // namespace
 
-void init() { CacheRegisterRelcacheCallback(forget, PointerGetDatum(nullptr)); }
+void init()
+{
+    CacheRegisterRelcacheCallback(forget, PointerGetDatum(nullptr));
+    CacheRegisterSyscacheCallback(ENUMOID, forget_answers, PointerGetDatum(nullptr));
+    CacheRegisterSyscacheCallback(AUTHOID, forget_answers, PointerGetDatum(nullptr));
+    CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, forget_answers, PointerGetDatum(nullptr));
+}
 
 Account account_by_name(const char *user_name) { return ask_account(&Prepared::by_name, user_name); }
 
@@ -490,6 +511,8 @@ Standing standing_of(const char *user_id, const char *tenant_id_or_null)
     require_identifier(tenant_id_type(), tenant_id_or_null);
     SPI_connect();
     ask(&Prepared::standing, user_id, tenant_id_or_null);
+    if (!sources.known)
+        sources = sources_of(prepared.standing, relation_of_ours("suspension"));
     if (SPI_processed > 0) {
         result.is_admin = flag(1);
         result.active = !flag(2);
@@ -587,7 +610,14 @@ bool lock_password_hash(const char *user_id, const char *hash)
     return same;
 }
 
-uint64 generation() { return changes; }
+Version version()
+{
+    AcceptInvalidationMessages(); // of what was committed before this moment
+    Version now{false, changes, 0};
+    now.known = sources.known && sources.traceable && !prepared.outdated && table_changes::counted() &&
+                !table_changes::pending() && table_changes::take(sources.tables, sources.table_count, &now.writes);
+    return now;
+}
 
 } // namespace tenancy::directory
 

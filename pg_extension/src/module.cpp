@@ -6,6 +6,7 @@
 #include "issuer.hpp"
 #include "schema_change.hpp"
 #include "settings.hpp"
+#include "table_changes.hpp"
 
 extern "C" {
 PG_MODULE_MAGIC;
@@ -20,6 +21,7 @@ void _PG_init(void)
     tenancy::faults::define_setting();
 #endif
     tenancy::compat::reserve_setting_prefix("tenancy"); // last: what is still unclaimed under it is forged
+    tenancy::table_changes::init();
     tenancy::directory::init();
     tenancy::issuer::init();
     tenancy::hooks::install();

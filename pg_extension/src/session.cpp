@@ -289,13 +289,20 @@ struct Allowed {
     const char *role; // inside the session's tenant; null: none
 };
 
-// What the account and the membership allow the session now, or 28000.
+// What the account and the membership allow the session now, or 28000; 42501 when its tenant is suspended.
 Allowed require_standing(const Session &session)
 {
-    const char *role;
-    const standing_cache::Known known = standing_cache::find(session.id, session.tenant_id, &role);
-    if (known != standing_cache::Known::nothing)
-        return {known == standing_cache::Known::admin, role};
+    const standing_cache::Question question{session.id, session.user_id, session.tenant_id,
+                                            session.has_fingerprint ? session.fingerprint : nullptr};
+    const directory::Version version = directory::version();
+    const standing_cache::Answer known = standing_cache::find(question, version);
+    if (known.known == standing_cache::Known::as_of_now)
+        return {known.is_admin, known.role};
+    if (known.known == standing_cache::Known::a_moment_ago) {
+        if (session.tenant_id != nullptr)
+            suspension::require_not_suspended(session.tenant_id);
+        return {known.is_admin, known.role};
+    }
 
     const directory::Standing standing = directory::standing_of(session.user_id, session.tenant_id);
     if (!standing.active)
@@ -304,7 +311,9 @@ Allowed require_standing(const Session &session)
         refuse_session(password_changed);
     if (session.tenant_id != nullptr && standing.tenant_id == nullptr && !standing.is_admin)
         refuse_session("The membership of the chosen tenant has ended.");
-    standing_cache::keep(session.id, session.tenant_id, standing.is_admin, standing.role);
+    if (session.tenant_id != nullptr)
+        suspension::require_not_suspended(session.tenant_id);
+    standing_cache::keep(question, version, standing.is_admin, standing.role);
     return {standing.is_admin, standing.role};
 }
 
@@ -498,8 +507,6 @@ TENANCY_FUNCTION(tenancy_attach)
         PG_RETURN_VOID();
     const Session session = require_session(text_argument(fcinfo, 0));
     const Allowed allowed = require_standing(session);
-    if (session.tenant_id != nullptr)
-        suspension::require_not_suspended(session.tenant_id);
     touch(session);
     const bool bypass = allowed.is_admin && session.tenant_id == nullptr;
     if (bypass)
