@@ -30,6 +30,12 @@ open() { PGUSER=gateway PGPASSWORD=gateway session_open "$1" psql -X -q -A -t -v
 attach_thrice() { for _ in 1 2 3; do session "$1" "$attach"; done; }
 refused='ERROR:  28000 ERROR:  25P02'
 lock='begin; lock table membership in access exclusive mode; select 1;'
+await() { # SQL: until it says t
+    local tries=0
+    until [[ $(ask -c "$1") == t ]]; do
+        ((++tries < 3000)) || give_up "in vain: $1"
+    done
+}
 
 # ---------------------------------------------------------------- no library is preloaded
 open loaded
@@ -52,17 +58,27 @@ is "$(session gateway "$attach")" 1 'what is prepared does not count'
 ask -c "commit prepared 'gone'"
 is "$(session gateway "$attach")" "$refused" 'what is committed then, on another connection than it was prepared on, does'
 
+# ---------------------------------------------------------------- between the commit and its being seen
+# The writer waits for a standby that does not exist: its commit is on disk, and others do not see it yet.
+ask -c 'insert into membership values (1, 1)'
+is "$(attach_thrice gateway)" 111 'a backend has the answer at hand'
+ask -c "alter system set synchronous_standby_names = 'nobody'" -c 'select pg_reload_conf()' >/dev/null
+ask -c 'delete from membership' >/dev/null &
+writer=$!
+await "select count(*) = 1 from pg_stat_activity where wait_event = 'SyncRep'"
+session root 'begin; lock table account in access exclusive mode; select 1;' >/dev/null
+is "$(session gateway "$attach")" 'ERROR:  55P03 ERROR:  25P02' 'while a commit is under way the directory is asked'
+session root 'rollback; select 1;' >/dev/null
+is "$(session gateway "$attach")" 1 'and the change is not there yet'
+ask -c 'alter system reset synchronous_standby_names' -c 'select pg_reload_conf()' >/dev/null
+wait "$writer"
+is "$(session gateway "$attach")" "$refused" 'when it is there it counts'
+
 # ---------------------------------------------------------------- logical replication into the directory
 ask -c 'create database publisher'
 PGDATABASE=publisher ask -c 'create table membership (user_id bigint primary key, tenant_id bigint)' -c 'insert into membership values (1, 1)' \
     -c 'create publication members for table membership' -c "select from pg_create_logical_replication_slot('members', 'pgoutput')" >/dev/null
 ask -c "create subscription members connection 'host=$PGHOST port=$PGPORT user=$PGUSER password=$PGPASSWORD dbname=publisher' publication members with (create_slot = false, slot_name = members)" >/dev/null
-await() { # SQL: until it says t
-    local tries=0
-    until [[ $(ask -c "$1") == t ]]; do
-        ((++tries < 3000)) || give_up "in vain: $1"
-    done
-}
 await 'select count(*) = 1 from membership'
 await "select bool_and(srsubstate = 'r') from pg_subscription_rel"
 is "$(attach_thrice gateway)" 111 'a membership that came by replication counts'
@@ -85,6 +101,15 @@ ask -c 'delete from membership'
 sent=$(ask -c 'select pg_current_wal_lsn()')
 PGHOST=$second await "select pg_last_wal_replay_lsn() >= '$sent'"
 is "$(session standby "$attach")" "$refused" 'a change that it has replayed counts there'
+PGHOST=$second ask -c 'select pg_promote()' -c 'insert into membership values (1, 1)' >/dev/null
+is "$(attach_thrice standby)" 111 'promoted it goes on'
+PGHOST=$second session_open second psql -X -q -A -t
+session second "$lock" >/dev/null
+is "$(session standby "set lock_timeout = '1ms'; $attach")" 1 'and has the answer at hand'
+session second 'rollback; select 1;' >/dev/null
+PGHOST=$second ask -c 'delete from membership'
+is "$(session standby "$attach")" "$refused" 'until somebody writes there'
+session_kill second
 
 # The servers hold the pipes that were open when they started: the clients would wait for their end.
 session_kill standby

@@ -1,7 +1,7 @@
 -- What the directory said is used again without asking while nobody has written to what it was read from. Each way in which
 -- that may become untrue is noticed by the next transaction of another connection, which had the answer at hand.
 
-select plan(105);
+select plan(123);
 select tests.open('root', 'shop_root');
 select tests.open('locker', 'shop_root');
 select tests.open('operator', 'shop_operator');
@@ -80,6 +80,29 @@ select tests.tell('root', 'update shop.patient set note = note where id = 1');
 select is(pg_temp.attach_unasked(), '00000', 'a write to another table changes nothing');
 select tests.tell('root', 'vacuum shop.patient');
 select is(pg_temp.attach_unasked(), '00000', 'nor does a vacuum of it');
+select tests.tell('root', 'create temporary table mine as select 1 as n');
+select is(pg_temp.attach_unasked(), '00000', 'nor a new table');
+select tests.tell('root', 'select note from shop.patient limit 1 for update');
+select is(pg_temp.attach_unasked(), '00000', 'nor a lock on a row');
+select tests.tell('root', 'begin; delete from staff.hired; rollback');
+select is(pg_temp.attach_unasked(), '00000', 'nor what is rolled back');
+
+-- ---------------------------------------------------------------- what may have written anywhere
+create temporary table anywhere (number int generated always as identity, what text, change text);
+insert into anywhere (what, change) values
+  ('a transaction that has written without a statement', 'select pg_current_xact_id()::text'),
+  ('a COPY into another table', 'copy mine from program ''echo 2'''),
+  ('a change of another table', 'alter table staff.wish set (fillfactor = 90)'),
+  ('a write to very many tables', (select 'begin; ' || string_agg(format('create temporary table t%1$s (n int); insert into t%1$s values (1)', n), ';') || '; commit' from generate_series(1, 40) n));
+create function pg_temp.asks_after(anywhere anywhere) returns setof text language plpgsql as
+$$
+begin
+  return next is(pg_temp.attach_with_answer_kept(), '00000', format('before %s the answer is at hand', anywhere.what));
+  perform tests.tell('root', anywhere.change);
+  return next is(pg_temp.attach_unasked(), '55P03', format('after %s the directory is asked', anywhere.what));
+end
+$$;
+select pg_temp.asks_after(anywhere) from anywhere order by number;
 
 -- ---------------------------------------------------------------- every way to change it
 create temporary table way (number int generated always as identity, what text, change text, code text, undo text);
@@ -142,6 +165,13 @@ select is(pg_temp.attach(), '00000', 'what is not committed does not count');
 select is(tests.sqlstate_inside('root', format('select tenancy.attach(%L)', token)), '28000', 'but in the transaction that has written it') from ian;
 select tests.tell('root', 'rollback');
 select is(pg_temp.root_attaches(), '00000', 'and what is rolled back was never so');
+select tests.tell('root', 'begin; savepoint before');
+select tests.tell('root', 'delete from staff.hired');
+select is(tests.sqlstate_inside('root', format('select tenancy.attach(%L)', token)), '28000', 'the same after a savepoint') from ian;
+select tests.tell('root', 'rollback to before');
+select is(tests.sqlstate_inside('root', format('select tenancy.attach(%L)', token)), '00000', 'and when it is rolled back to') from ian;
+select tests.tell('root', 'commit');
+select is(pg_temp.attach(), '00000', 'and after the commit of what is left');
 select is(pg_temp.attach_with_answer_kept(), '00000', 'with the answer at hand');
 select tests.tell('a', 'begin isolation level repeatable read');
 select tests.tell('a', 'select count(*) from pg_class'); -- the snapshot is taken
@@ -186,6 +216,8 @@ insert into doubtful (what, make) values
   ('a partitioned table', 'create table staff.parted (user_id bigint) partition by list (user_id); create table staff.part partition of staff.parted default; insert into staff.parted select user_id from staff.hired; grant all on staff.parted, staff.part to shop_owner; create or replace view staff.welcome as select p.user_id from staff.parted p'),
   ('a partition', 'create or replace view staff.welcome as select p.user_id from staff.part p'),
   ('a materialized view', 'create materialized view staff.copied as select user_id from staff.hired; grant select on staff.copied to shop_owner; create or replace view staff.welcome as select c.user_id from staff.copied c'),
+  ('a foreign table', format('create extension file_fdw; create server files foreign data wrapper file_fdw; create foreign table staff.elsewhere (user_id bigint) server files options (program ''echo %s''); grant all on staff.elsewhere to shop_owner; create or replace view staff.welcome as select e.user_id from staff.elsewhere e', (select id from staff.person))),
+  ('another table access method', 'create access method another type table handler heap_tableam_handler; create table staff.other (user_id bigint) using another; insert into staff.other select user_id from staff.hired; grant all on staff.other to shop_owner; create or replace view staff.welcome as select o.user_id from staff.other o'),
   ('a system catalog', 'create or replace view staff.welcome as select h.user_id from staff.hired h where exists (select from pg_catalog.pg_class)'),
   ('a sample', 'create or replace view staff.welcome as select h.user_id from staff.hired h tablesample system (100)'),
   ('a set-returning function', 'create or replace view staff.welcome as select h.user_id from staff.hired h, pg_catalog.generate_series(1, 1) n');
@@ -208,5 +240,7 @@ select is(pg_temp.attach_with_answer_kept(), '55P03', 'a table that has had chil
 select tenancy.use_directory('shop.accounts', 'shop.memberships');
 set client_min_messages = warning;
 drop schema staff cascade;
+drop extension file_fdw cascade;
+drop access method another;
 
 select * from finish();
