@@ -1,3 +1,5 @@
 // The questions in their order. Each is one module; bench/README.md says what it offers.
 
-export const questions = []
+import policyCost from './policy_cost.mjs'
+
+export const questions = [policyCost]
