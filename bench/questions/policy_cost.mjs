@@ -1,65 +1,13 @@
 // Question 1: what a policy costs. The same statement on a protected table, and with a hand-written WHERE on its unprotected
 // copy; both in a transaction that has attached, of the same role, so that the policy is the only difference. Begin, attach and
 // the end of the transaction are outside of what is timed.
-//
-// Two figures of each statement: the time that a client waits for one after the other, and the CPU that the backend spends
-// when many come in one write. The latter leaves out the way to the server and back, which no policy changes, and so makes the
-// ratio stricter than any client sees it.
 
-import { cpuOfThread } from '../lib/cpu.mjs'
 import { execution, simple } from '../lib/postgres.mjs'
 import { decimals, median, shown, shownRatio } from '../lib/statistics.mjs'
+import { batches, operations, statement, turn, written } from './statements.mjs'
 import { database, fill, keysOf, makeDatabase, sizes, tenantOf, tokenOf, writerOf } from './tables.mjs'
 
 const sides = ['guarded', 'plain']
-
-// $1 is a value of `by`; on the unprotected side :t stands for the tenant. each: how many in one write.
-const operations = {
-  'point read': { by: 'id', each: 200, text: 'select id, customer_id, kind, amount from item where id = $1 and item.t' },
-  'first 50 by key': { each: 50, text: 'select id, customer_id, kind, amount from item where item.t order by id limit 50' },
-  'filter on another index': { by: 'kind', each: 100, text: 'select id, customer_id, amount from item where kind = $1 and item.t' },
-  count: { each: 50, text: 'select count(*) from item where item.t' },
-  aggregate: { each: 20, text: 'select kind, sum(amount), max(id) from item where item.t group by kind' },
-  'join of two': {
-    by: 'customer_id',
-    each: 100,
-    text: 'select i.id, i.amount, c.name from item i join customer c on c.id = i.customer_id where i.customer_id = $1 and i.t and c.t',
-  },
-  'join of four': {
-    by: 'customer_id',
-    each: 50,
-    text: `select i.id, i.amount, c.name, a.name, n.words from item i join customer c on c.id = i.customer_id join area a on a.id = c.area_id
-             join note n on n.item_id = i.id where i.customer_id = $1 and i.t and c.t and a.t and n.t`,
-  },
-  'insert 1': { by: 'id', each: 200, write: true, insert: 'customer_id, kind, amount', text: 'values (1, 1, $1)' },
-  'insert 1,000': { each: 1, write: true, insert: 'customer_id, kind, amount', text: 'select n, n % 100, n from generate_series(1, 1000) n' },
-  update: { by: 'id', each: 200, write: true, text: 'update item set amount = amount + 1 where id = $1 and item.t' },
-  delete: { by: 'id', each: 200, write: true, once: true, text: 'delete from item where id = $1 and item.t' },
-  upsert: {
-    by: 'id',
-    each: 200,
-    write: true,
-    insert: 'id, customer_id, kind, amount',
-    text: 'values ($1, 1, 1, 1) on conflict (id) do update set amount = excluded.amount',
-  },
-}
-
-/** The statement of one side. The tenant is the parameter after the others. */
-function statement(operation, side, size) {
-  const schema = `${side}_${size}`
-  const tenant = `$${operation.by ? 2 : 1}`
-  const { insert, text } = operation
-  if (insert) {
-    return side === 'guarded'
-      ? `insert into ${schema}.item (${insert}) ${text}`
-      : `insert into ${schema}.item (tenant_id, ${insert}) ${text.replace('values (', `values (${tenant}, `).replace('select ', `select ${tenant}::bigint, `)}`
-  }
-  const whose =
-    side === 'guarded' ? text.replaceAll(/ (where|and) \w+\.t\b/g, '') : text.replaceAll(/(\w+)\.t\b/g, (_, table) => `${table}.tenant_id = ${tenant}`)
-  return whose.replaceAll(/\b(from|join|update) (item|customer|area|note)\b/g, `$1 ${schema}.$2`)
-}
-
-const written = (text, values) => values.reduceRight((so, value, index) => so.replaceAll(`$${index + 1}`, value), text)
 
 // --- what is measured: each value of each dimension at least once, not all with all ---
 
@@ -120,10 +68,9 @@ async function connectionOf(bench, side, { mode, settings }) {
   return connections.get(key)
 }
 
-async function attached(connection, token, work) {
+async function attach(connection, token) {
   await connection.query('begin')
   await connection.execute('attach', [token])
-  await work()
 }
 
 /** Everything that a turn needs: connections, statements encoded, and the two plans compared. */
@@ -135,88 +82,44 @@ async function makeReady(bench, cell) {
   const plan = {}
   const ready = {}
   for (const side of sides) {
-    const text = statement(operation, side, cell.size)
+    const text = statement(operation, `${side}_${cell.size}`, { byHand: side === 'plain' })
     const values = (key, whose = tenant) => [...(operation.by ? [key] : []), ...(side === 'plain' ? [whose] : [])]
     const connection = await connectionOf(bench, side, cell)
     const name = nameOf(cell)
     if (cell.mode === 'foreign') await planFor(bench, connection, tenantOf.big, name, text, values)
-    await attached(connection, token, async () => {
-      // In the transaction: before it the login may not even name the schemas.
-      if (!['simple', 'foreign'].includes(cell.mode)) await connection.prepare(name, text)
-      const [[explained]] = await connection.query(`explain (costs off, format json) ${written(text, values(keys[0]))}`)
-      plan[side] = JSON.parse(explained)[0].Plan
-      ready[side] = { answer: operation.write ? undefined : await connection.query(written(text, values(keys[0]))) }
-      await connection.query('rollback')
-    })
+    await attach(connection, token)
+    // In the transaction: before it the login may not even name the schemas.
+    if (!['simple', 'foreign'].includes(cell.mode)) await connection.prepare(name, text)
+    const [[explained]] = await connection.query(`explain (costs off, format json) ${written(text, values(keys[0]))}`)
+    plan[side] = JSON.parse(explained)[0].Plan
+    ready[side] = { answer: operation.write ? undefined : await connection.query(written(text, values(keys[0]))) }
+    await connection.query('rollback')
     const encode = (key) => (cell.mode === 'simple' ? simple(written(text, values(key))) : execution(name, values(key)))
     ready[side].batches = batches(keys, operation, isLong(cell)).map((batch) => batch.map(encode))
     ready[side].connection = connection
   }
   if (JSON.stringify(ready.guarded.answer) !== JSON.stringify(ready.plain.answer)) throw new Error(`${nameOf(cell)}: the two sides do not answer alike`)
   plans.push({ cell: nameOf(cell), same: samePlan(plan.guarded, plan.plain, tenant), ...plan })
-  return Object.fromEntries(sides.map((side) => [side, { ...ready[side], token, end: operation.write ? 'rollback' : 'commit' }]))
+  const same = { end: operation.write ? 'rollback' : 'commit', simple: cell.mode === 'simple', parallel: cell.mode === 'parallel' }
+  return Object.fromEntries(sides.map((side) => [side, { ...ready[side], begin: () => attach(ready[side].connection, token), ...same }]))
 }
 
 /** Prepares a statement and lets another tenant ask until the plan is kept: PostgreSQL plans five times for the values. */
 async function planFor(bench, connection, tenant, name, text, values) {
-  await attached(connection, await tokenOf(bench, tenant), async () => {
-    await connection.prepare(name, text)
-    for (let times = 0; times < 7; times++) await connection.execute(name, values(undefined, tenant))
-    await connection.query('commit')
-  })
+  await attach(connection, await tokenOf(bench, tenant))
+  await connection.prepare(name, text)
+  for (let times = 0; times < 7; times++) await connection.execute(name, values(undefined, tenant))
+  await connection.query('commit')
 }
 
 /** Takes milliseconds, so that one in a write is enough. */
 const isLong = ({ operation, tenant, mode }) => mode === 'foreign' || (tenant === 'big' && !['point read', 'first 50 by key'].includes(operation))
-
-/** Keys in groups for one write each. A row is changed once in a transaction. */
-function batches(keys, operation, long) {
-  const each = long ? 1 : operation.write && operation.by ? Math.min(keys.length, operation.each) : operation.each
-  return Array.from({ length: Math.max(1, Math.floor(keys.length / each)) }, (_, group) =>
-    Array.from({ length: each }, (_, index) => keys[(group * each + index) % keys.length]),
-  )
-}
 
 /** The whole trees, but for the reader of the context in the place of the tenant's number and the order of conditions. */
 function samePlan(guarded, plain, tenant) {
   const conditions = (text) => text.replaceAll('tenancy.tenant_bigint()', tenant).replaceAll(/^\(|\)$/g, '').split(' AND ').map((part) => part.replaceAll(/[()]/g, '')).sort().join(' AND ')
   const told = (plan) => JSON.stringify(plan, (key, value) => (/Cond|Filter/.test(key) ? conditions(value) : key === 'Schema' ? undefined : value))
   return told(guarded) === told(plain)
-}
-
-/**
- * Works for about so long, in transactions by turns: one statement after the other, for the time, and many in one write, for the
- * backend's CPU. Only the statements themselves are timed.
- */
-async function turn({ connection, batches: all, token, end }, seconds, mode) {
-  const until = performance.now() + seconds * 1000
-  const waited = { operations: 0, time: 0 }
-  const piped = { operations: 0, time: 0, cpu: 0 }
-  const send = (executions) => (mode === 'simple' ? connection.simplePipeline(executions) : connection.pipeline(executions))
-  let at = 0
-  const timed = async (sum, work) => {
-    const batch = all[at++ % all.length]
-    const [began, ran] = [performance.now(), cpuOfThread(connection.pid)]
-    await work(batch)
-    sum.cpu += cpuOfThread(connection.pid) - ran
-    sum.time += performance.now() - began
-    sum.operations += batch.length
-  }
-  const transaction = (sum, work) =>
-    attached(connection, token, async () => {
-      const enough = Math.min(until, performance.now() + seconds * 500)
-      do await timed(sum, work)
-      while (end === 'commit' && performance.now() < enough)
-      await connection.query(end)
-    })
-  do {
-    await transaction(piped, send)
-    // Long ones are sent one by one anyway.
-    if (all[0].length > 1) await transaction(waited, async (batch) => { for (const one of batch) await send([one]) })
-  } while (performance.now() < until)
-  const { operations, time } = all[0].length > 1 ? waited : piped
-  // Of parallel workers the CPU is not known.
-  return { operations, seconds: time / 1000, cpu: mode === 'parallel' ? {} : { backend: (piped.cpu / piped.operations) * operations } }
 }
 
 const variantName = { guarded: 'protected', plain: 'by hand' }
@@ -230,24 +133,17 @@ export default {
   async prepare(bench) {
     plans = []
     await makeDatabase(bench)
-    for (const size of Object.keys(sizes)) {
-      if (bench.quick && sizes[size].large) continue
-      bench.log(`filling two tables of ${words[size]}`)
-      await fill(bench, size)
-    }
+    for (const size of bench.quick ? ['small', 'middle'] : ['small', 'middle', 'large']) await fill(bench, size)
   },
 
   async variants(bench) {
     const groups = []
     for (const cell of cells(bench.quick)) {
-      const ready = await makeReady(bench, cell)
+      const ready = await makeReady(bench, cell).catch((error) => ({ error }))
+      const run = (side) => (seconds) => (ready.error ? Promise.reject(ready.error) : turn(ready[side], seconds))
       groups.push({
         name: nameOf(cell),
-        variants: sides.map((side) => ({
-          name: variantName[side],
-          baseline: side === 'plain',
-          run: (seconds) => turn(ready[side], seconds, cell.mode),
-        })),
+        variants: sides.map((side) => ({ name: variantName[side], baseline: side === 'plain', run: run(side) })),
       })
     }
     return groups

@@ -9,6 +9,8 @@ export const database = 'bench'
 export const sizes = {
   small: { rows: 1e4, tenants: 10 },
   middle: { rows: 1e6, tenants: 1000, joins: true },
+  // For policies that look at each row.
+  hundredth: { rows: 1e5, tenants: 100 },
   // Unlogged and with two of the three indexes, so that filling takes seconds.
   large: { rows: 1e7, tenants: 1e5, large: true },
 }
@@ -16,9 +18,11 @@ export const sizes = {
 export const tenantOf = { big: 1, single: 2, ordinary: 3 }
 export const writerOf = ({ tenants }) => tenants / 2
 
+const tokens = new Map()
 const password = 'a password for the bench'
 
 export async function makeDatabase(bench) {
+  tokens.clear()
   await bench.freshDatabase(database)
   await bench.sql(
     database,
@@ -29,7 +33,7 @@ export async function makeDatabase(bench) {
      create table directory.membership (user_id bigint not null references directory.account, tenant_id bigint not null,
                                         tenant_name text not null, primary key (user_id, tenant_id));
      insert into directory.account (user_id, user_name, password_hash)
-       select n, 'user ' || n, hash from unnest(array[1, 2, 3, 5, 500, 50000]) n, tenancy.hash_password('${password}') hash;
+       select n, 'user ' || n, hash from unnest(array[1, 2, 3, 5, 50, 500, 50000]) n, tenancy.hash_password('${password}') hash;
      insert into directory.membership select user_id, user_id, 'tenant ' || user_id from directory.account;
      create view directory.accounts as select * from directory.account;
      create view directory.memberships as select * from directory.membership;
@@ -37,8 +41,6 @@ export async function makeDatabase(bench) {
      analyze directory.account, directory.membership`,
   )
 }
-
-const tokens = new Map()
 
 /** A token of the tenant's user. */
 export async function tokenOf(bench, tenant) {
@@ -50,6 +52,7 @@ const tablesOf = ({ joins }) => (joins ? ['item', 'customer', 'area', 'note'] : 
 
 /** Makes both schemas of a size, one on each of two connections. */
 export async function fill(bench, size) {
+  bench.log(`filling two tables of ${sizes[size].rows.toLocaleString('en-US')} rows`)
   const schemas = [`guarded_${size}`, `plain_${size}`]
   await Promise.all(schemas.map((schema) => fillSchema(bench, schema, sizes[size])))
   // One after the other: the snapshot of each ANALYZE would keep the other's rows from being visible to all. For the same
