@@ -1,0 +1,6 @@
+// The questions in their order. Each is one module; bench/README.md says what it offers.
+
+import policyCost from './policy_cost.mjs'
+import policiesInUse from './policies_in_use.mjs'
+
+export const questions = [policyCost, policiesInUse]
