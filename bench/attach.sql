@@ -1,4 +1,4 @@
--- A directory, a protected and a plain table, for bench/attach and bench/attach_instructions: psql -v many=SESSIONS
+-- A directory, a protected and a plain table, for bench/attach_instructions: psql -v many=SESSIONS
 set client_min_messages = error;
 create extension tenancy;
 create table account (id bigint primary key, name text unique, hash text);

@@ -2,5 +2,6 @@
 
 import policyCost from './policy_cost.mjs'
 import policiesInUse from './policies_in_use.mjs'
+import attach from './attach.mjs'
 
-export const questions = [policyCost, policiesInUse]
+export const questions = [policyCost, policiesInUse, attach]
