@@ -8,6 +8,7 @@
 #include "directory.hpp"
 #include "guard.hpp"
 #include "relation_of_ours.hpp"
+#include "standing_cache.hpp"
 #include "suspension.hpp"
 #include "token_cutoff.hpp"
 
@@ -240,6 +241,8 @@ void record_bypass(const text *token, const char *issuer, const char *user)
                              .detail = detail.data});
 }
 
+char *copy_or_null(const char *text) { return text != nullptr ? pstrdup(text) : nullptr; }
+
 [[noreturn]] void refuse_tenant()
 {
     ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("this token does not open this tenant"),
@@ -274,8 +277,15 @@ bool attach(const text *token, const text *tenant_or_null)
         asked = to_server(claims.only_tenant);
     const bool spelled = asked != nullptr && is_spelled(directory::tenant_id_type(), asked);
 
-    // The directory gives the rights; a tenant claim can only take some away.
-    directory::Standing standing = directory::standing_of(user, spelled ? asked : nullptr);
+    // The directory gives the rights; a tenant claim can only take some away. What it said of this user and this tenant may be
+    // known still.
+    const standing_cache::Question question{nullptr, user, asked, nullptr};
+    const directory::Version version = directory::version();
+    const standing_cache::Answer at_hand = spelled ? standing_cache::find(question, version) : standing_cache::Answer{};
+    const bool known_still = at_hand.known == standing_cache::Known::as_of_now;
+    directory::Standing standing =
+        known_still ? directory::Standing{true, at_hand.is_admin, nullptr, pstrdup(asked), copy_or_null(at_hand.role)}
+                    : directory::standing_of(user, spelled ? asked : nullptr);
     if (!standing.active)
         refuse("its user is disabled or not in the directory", false);
     // Before anything is said about tenants: a token that was taken back learns nothing.
@@ -298,8 +308,11 @@ bool attach(const text *token, const text *tenant_or_null)
     }
     if (tenant != nullptr && token_cutoff::covers(user, tenant, issued))
         refuse("operators have taken it back", false);
-    if (tenant != nullptr)
+    if (tenant != nullptr && !known_still)
         suspension::require_not_suspended(tenant);
+    // Spelled in another way a tenant would stand in the context as the token has it, not as the directory does.
+    if (spelled && !known_still && standing.tenant_id != nullptr && strcmp(standing.tenant_id, asked) == 0)
+        standing_cache::keep(question, version, standing.is_admin, standing.role);
     if (bypass)
         record_bypass(token, holder.issuer, user);
     context::enter({user, tenant, nullptr, bypass, standing.role});

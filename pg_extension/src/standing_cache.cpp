@@ -2,6 +2,10 @@
 
 #include "settings.hpp"
 
+extern "C" {
+#include "common/hashfn.h"
+}
+
 namespace tenancy::standing_cache {
 
 namespace {
@@ -12,6 +16,7 @@ constexpr std::size_t fingerprint_size = 32;
 
 // Compared as a whole: all bytes are set.
 struct Key {
+    bool has_session;
     pg_uuid_t session_id;
     bool has_tenant;
     bool has_fingerprint;
@@ -33,10 +38,13 @@ struct Entry {
 Entry **entries = nullptr;
 
 // Session ids are random: any four bytes of one are a hash of it.
-uint32 place_of(const pg_uuid_t &session_id)
+uint32 place_of(const Key &key)
 {
     uint32 number;
-    memcpy(&number, session_id.data, sizeof number);
+    if (key.has_session)
+        memcpy(&number, key.session_id.data, sizeof number);
+    else
+        number = hash_bytes(reinterpret_cast<const unsigned char *>(&key), sizeof key);
     return number % places;
 }
 
@@ -47,7 +55,9 @@ bool fits(const char *text) { return text == nullptr || strlen(text) <= longest_
 void set_key(Key *key, const Question &question)
 {
     memset(key, 0, sizeof *key);
-    key->session_id = question.session_id;
+    key->has_session = question.session_id != nullptr;
+    if (key->has_session)
+        key->session_id = *question.session_id;
     key->has_tenant = question.tenant_id != nullptr;
     key->has_fingerprint = question.fingerprint != nullptr;
     if (question.fingerprint != nullptr)
@@ -70,12 +80,12 @@ bool in_window(const Entry &entry, const directory::Version &now)
 
 Answer find(const Question &question, const directory::Version &now)
 {
-    const Entry *entry = entries != nullptr ? entries[place_of(question.session_id)] : nullptr;
-    if (entry == nullptr || !fits(question.user_id) || !fits(question.tenant_id))
+    if (entries == nullptr || !fits(question.user_id) || !fits(question.tenant_id))
         return {};
     Key key;
     set_key(&key, question);
-    if (memcmp(&key, &entry->key, sizeof key) != 0)
+    const Entry *entry = entries[place_of(key)];
+    if (entry == nullptr || memcmp(&key, &entry->key, sizeof key) != 0)
         return {};
     const char *role = entry->has_role ? entry->role : nullptr;
     if (now.known && entry->version == now)
@@ -92,10 +102,12 @@ void keep(const Question &question, const directory::Version &version, bool is_a
         return;
     if (entries == nullptr)
         entries = static_cast<Entry **>(MemoryContextAllocZero(TopMemoryContext, places * sizeof(Entry *)));
-    Entry *&entry = entries[place_of(question.session_id)];
+    Key key;
+    set_key(&key, question);
+    Entry *&entry = entries[place_of(key)];
     if (entry == nullptr)
         entry = static_cast<Entry *>(MemoryContextAllocZero(TopMemoryContext, sizeof(Entry)));
-    set_key(&entry->key, question);
+    entry->key = key;
     entry->asked_at = GetCurrentTimestamp();
     entry->version = version;
     entry->is_admin = is_admin;

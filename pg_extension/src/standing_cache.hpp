@@ -1,5 +1,5 @@
 // What the directory said of a session: that its account is active, has the password of the sign-in, and its membership is
-// there. Kept in this backend and used again while it is known to be true still, or for tenancy.membership_cache where it
+// there; and of the user of a signed token: that the account is active and a member of the tenant. Kept in this backend and used again while it is known to be true still, or for tenancy.membership_cache where it
 // is not known. Only a yes is kept. A fixed number of places, each holding the session that came last.
 #pragma once
 
@@ -8,9 +8,9 @@
 namespace tenancy::standing_cache {
 
 struct Question {
-    pg_uuid_t session_id;
+    const pg_uuid_t *session_id; // null: a signed token
     const char *user_id;
-    const char *tenant_id;    // that the session has chosen, null when none
+    const char *tenant_id;    // that the session has chosen or the token shall open, null when none
     const uint8 *fingerprint; // 32 bytes; null when no password opened the session
 };
 
