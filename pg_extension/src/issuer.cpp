@@ -279,7 +279,8 @@ bool attach(const text *token, const text *tenant_or_null)
 
     // The directory gives the rights; a tenant claim can only take some away. What it said of this user and this tenant may be
     // known still.
-    const standing_cache::Question question{nullptr, user, asked, nullptr};
+    const double *issued = claims.has_issued ? &claims.issued : nullptr;
+    const standing_cache::Question question{nullptr, user, asked, nullptr, issued};
     const directory::Version version = directory::version();
     const standing_cache::Answer at_hand = spelled ? standing_cache::find(question, version) : standing_cache::Answer{};
     const bool known_still = at_hand.known == standing_cache::Known::as_of_now;
@@ -289,8 +290,7 @@ bool attach(const text *token, const text *tenant_or_null)
     if (!standing.active)
         refuse("its user is disabled or not in the directory", false);
     // Before anything is said about tenants: a token that was taken back learns nothing.
-    const double *issued = claims.has_issued ? &claims.issued : nullptr;
-    if (token_cutoff::covers(user, nullptr, issued))
+    if (!known_still && token_cutoff::covers(user, nullptr, issued))
         refuse("operators have taken it back", false);
     const char *tenant = standing.tenant_id;
     if (tenant == nullptr && spelled && standing.is_admin)
@@ -306,7 +306,7 @@ bool attach(const text *token, const text *tenant_or_null)
         standing = directory::standing_of(user, tenant);
         tenant = standing.tenant_id;
     }
-    if (tenant != nullptr && token_cutoff::covers(user, tenant, issued))
+    if (tenant != nullptr && !known_still && token_cutoff::covers(user, tenant, issued))
         refuse("operators have taken it back", false);
     if (tenant != nullptr && !known_still)
         suspension::require_not_suspended(tenant);

@@ -306,7 +306,7 @@ struct Allowed {
 Allowed require_standing(const Session &session)
 {
     const standing_cache::Question question{&session.id, session.user_id, session.tenant_id,
-                                            session.has_fingerprint ? session.fingerprint : nullptr};
+                                            session.has_fingerprint ? session.fingerprint : nullptr, nullptr};
     const directory::Version version = directory::version();
     const standing_cache::Answer known = standing_cache::find(question, version);
     if (known.known == standing_cache::Known::as_of_now)

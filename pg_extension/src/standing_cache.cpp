@@ -29,6 +29,7 @@ struct Entry {
     Key key;
     TimestampTz asked_at;
     directory::Version version;
+    double issued; // of a signed token
     bool is_admin;
     bool has_role;
     char role[longest_kept + 1];
@@ -87,6 +88,9 @@ Answer find(const Question &question, const directory::Version &now)
     const Entry *entry = entries[place_of(key)];
     if (entry == nullptr || memcmp(&key, &entry->key, sizeof key) != 0)
         return {};
+    // Tokens are taken back up to a moment: what holds for one holds for a later one.
+    if (!key.has_session && (question.issued == nullptr || *question.issued < entry->issued))
+        return {};
     const char *role = entry->has_role ? entry->role : nullptr;
     if (now.known && entry->version == now)
         return {Known::as_of_now, entry->is_admin, role};
@@ -98,7 +102,8 @@ Answer find(const Question &question, const directory::Version &now)
 void keep(const Question &question, const directory::Version &version, bool is_admin, const char *role)
 {
     if ((!version.known && window_us() == 0) || TransactionIdIsValid(GetTopTransactionIdIfAny()) ||
-        !fits(question.user_id) || !fits(question.tenant_id) || !fits(role))
+        !fits(question.user_id) || !fits(question.tenant_id) || !fits(role) ||
+        (question.session_id == nullptr && question.issued == nullptr))
         return;
     if (entries == nullptr)
         entries = static_cast<Entry **>(MemoryContextAllocZero(TopMemoryContext, places * sizeof(Entry *)));
@@ -108,6 +113,7 @@ void keep(const Question &question, const directory::Version &version, bool is_a
     if (entry == nullptr)
         entry = static_cast<Entry *>(MemoryContextAllocZero(TopMemoryContext, sizeof(Entry)));
     entry->key = key;
+    entry->issued = question.issued != nullptr ? *question.issued : 0;
     entry->asked_at = GetCurrentTimestamp();
     entry->version = version;
     entry->is_admin = is_admin;

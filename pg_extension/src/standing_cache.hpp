@@ -12,12 +12,13 @@ struct Question {
     const char *user_id;
     const char *tenant_id;    // that the session has chosen or the token shall open, null when none
     const uint8 *fingerprint; // 32 bytes; null when no password opened the session
+    const double *issued;     // when the token was, which operators may have taken back; null: it does not say, or a session
 };
 
 enum class Known {
     nothing,
     a_moment_ago, // within tenancy.membership_cache; suspensions are not part of it
-    as_of_now     // nothing was written to what the answer was read from; the tenant is not suspended either
+    as_of_now     // nothing was written to what the answer was read from; neither is the tenant suspended nor the token taken back
 };
 
 struct Answer {
