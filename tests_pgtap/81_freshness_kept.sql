@@ -1,7 +1,7 @@
 -- What the directory said is used again without asking while nobody has written to what it was read from. Each way in which
 -- that may become untrue is noticed by the next transaction of another connection, which had the answer at hand.
 
-select plan(139);
+select plan(142);
 select tests.open('root', 'shop_root');
 select tests.open('locker', 'shop_root');
 select tests.open('operator', 'shop_operator');
@@ -210,11 +210,12 @@ update ian set token = tests.token('ian');
 create function pg_temp.url(bytes bytea) returns text language sql as
 $$ select translate(encode(bytes, 'base64'), E'+/=\n', '-_') $$;
 create temporary table signed as
-  select name, input || '.' || pg_temp.url(hmac(convert_to(input, 'UTF8'), convert_to(repeat(name, 10), 'UTF8'), 'sha256')) as token
-    from ian, (values ('free', '{}'::jsonb), ('held', '{"tenants": ["5"]}')) issuer (name, more),
-         lateral (select pg_temp.url('{"alg":"HS256"}') || '.' || pg_temp.url(convert_to((jsonb_build_object('iss', name, 'aud', 'shop', 'sub', ian.id, 'iat', floor(extract(epoch from clock_timestamp())),
-                                                                                                        'exp', floor(extract(epoch from clock_timestamp())) + 3600) || more)::text, 'UTF8'))) i (input);
-select tenancy.trust_issuer(name, jsonb_build_object('kty', 'oct', 'k', pg_temp.url(convert_to(repeat(name, 10), 'UTF8'))), array['shop'], tenant_claim => case name when 'held' then 'tenants' end) from signed;
+  select name, issuer, input || '.' || pg_temp.url(hmac(convert_to(input, 'UTF8'), convert_to(repeat(issuer, 10), 'UTF8'), 'sha256')) as token
+    from ian, (values ('free', 'free', '{}'::jsonb), ('held', 'held', '{"tenants": ["5"]}'),
+                      ('old', 'free', jsonb_build_object('iat', floor(extract(epoch from clock_timestamp())) - 200)), ('undated', 'free', '{"iat": null}')) t (name, issuer, more),
+         lateral (select pg_temp.url('{"alg":"HS256"}') || '.' || pg_temp.url(convert_to((jsonb_strip_nulls(jsonb_build_object('iss', issuer, 'aud', 'shop', 'sub', ian.id, 'iat', floor(extract(epoch from clock_timestamp())),
+                                                                                                        'exp', floor(extract(epoch from clock_timestamp())) + 3600) || more))::text, 'UTF8'))) i (input);
+select tenancy.trust_issuer(issuer, jsonb_build_object('kty', 'oct', 'k', pg_temp.url(convert_to(repeat(issuer, 10), 'UTF8'))), array['shop'], tenant_claim => case issuer when 'held' then 'tenants' end) from (values ('free'), ('held')) i (issuer);
 create function pg_temp.attach_signed(name text, tenant text) returns text language sql as
 $$ select tests.sqlstate_of('a', format('select tenancy.attach(%L, %L)', token, tenant)) from signed s where s.name = attach_signed.name $$;
 select is(pg_temp.attach_with_answer_kept(), '00000', 'with the answer for the user''s session at hand');
@@ -230,10 +231,14 @@ insert into way (what, change, code, undo) values
   ('a disabled account', 'update shop.account set disabled = true where user_name = ''ian''', '28000', 'update shop.account set disabled = false where user_name = ''ian'''),
   ('a suspension', 'select tenancy.suspend(''4'', ''a test'')', '42501', 'select tenancy.resume(''4'')');
 select pg_temp.story(way) from way order by number;
+insert into tenancy.token_cutoff (user_id, tenant_id, issued_until) select id::text, '', now() - interval '100 seconds' from ian;
+select is(pg_temp.attach_with_answer_kept(), '00000', 'with the answer for a token of now at hand');
+select is(pg_temp.attach_signed('old', '4'), '28000', 'an older one that was taken back is refused');
+select is(pg_temp.attach_signed('undated', '4'), '28000', 'so is one that does not say when it was issued');
 select is(pg_temp.attach_with_answer_kept(), '00000', 'with the answer at hand');
 select tests.tell('operator', format('select tenancy.revoke_all(user_id => %L)::text', id)) from ian;
 select is(pg_temp.attach(), '28000', 'a token that operators have taken back is refused');
-select tenancy.distrust_issuer(name) from signed;
+select tenancy.distrust_issuer(issuer) from (values ('free'), ('held')) i (issuer);
 delete from tenancy.token_cutoff;
 create or replace function pg_temp.attach() returns text language sql as
 $$ select tests.sqlstate_of('a', format('select tenancy.attach(%L)', token)) from ian $$;
