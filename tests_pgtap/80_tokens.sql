@@ -1,7 +1,7 @@
 -- Signed tokens of trusted issuers: who may trust whom, which tokens open what, and what forgers get. The tokens here
 -- are made with a shared secret in SQL; 81_token_algorithms.sh makes those of the other algorithms with openssl.
 
-select plan(148);
+select plan(149);
 select tests.open('gateway', 'shop_gateway');
 select tests.open('owner', 'shop_owner');
 select tests.open('operator', 'shop_operator');
@@ -187,7 +187,10 @@ select tests.tell('root', 'savepoint s');
 select is(tests.sqlstate_of('root', format('select tenancy.attach(%L)', pg_temp.signed_with('mine', ours))), '00000', 'the transaction itself sees its change') from secret;
 select tests.tell('root', 'rollback');
 select is(tests.sqlstate_of('root', format('select tenancy.attach(%L)', pg_temp.signed_with('mine', ours))), '28000', 'and keeps nothing of it when it is rolled back') from secret;
+select tests.tell('gateway', 'begin');
 select is(tests.tell('owner', $$select tenancy.distrust_issuer('https://id.example/')$$), 't', 'the owner distrusts an issuer');
+select is((select pg_temp.attach(pg_temp.signed_with('new', other)) from secret), '28000', 'who has begun a transaction before is refused, too');
+select tests.tell('gateway', 'rollback');
 select is((select pg_temp.attach(pg_temp.signed_with('new', other)) from secret), '28000', 'from the next transaction on');
 select is(tests.tell('owner', $$select tenancy.distrust_issuer('https://id.example/')$$), 'f', 'once');
 select is((select count(*) from tenancy.issuer_key), 0::bigint, 'the secret is gone with it');

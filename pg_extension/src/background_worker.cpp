@@ -1,5 +1,7 @@
 #include "background_worker.hpp"
 
+#include "table_changes.hpp"
+
 extern "C" {
 #include "storage/latch.h"
 #include "utils/resowner.h"
@@ -46,6 +48,7 @@ BackgroundWorkerHandle *start(const char *function, const char *name, dsm_segmen
 
 void *attach(Datum argument, const char *name)
 {
+    table_changes::writes_by_statements();
     CurrentResourceOwner = ResourceOwnerCreate(nullptr, name);
     dsm_segment *segment = dsm_attach(DatumGetUInt32(argument));
     if (segment == nullptr)

@@ -48,6 +48,22 @@ inline bool owns_database(Oid database, Oid role)
 #endif
 }
 
+// Shared memory is asked for in a hook of its own since 15, and at the load of the library until then. Returns the hook that
+// was there before.
+using SharedMemoryRequest = void (*)();
+
+inline SharedMemoryRequest request_shared_memory(SharedMemoryRequest request)
+{
+#if PG_VERSION_NUM >= 150000
+    const SharedMemoryRequest before = shmem_request_hook;
+    shmem_request_hook = request;
+    return before;
+#else
+    request();
+    return nullptr;
+#endif
+}
+
 // Tree walkers took any function until 15; since 16 their callback has a type.
 using Walker = bool (*)(Node *, void *);
 
@@ -60,12 +76,12 @@ inline bool walk_expression(Node *node, Walker walker, void *context)
 #endif
 }
 
-inline bool walk_query(Query *query, Walker walker, void *context)
+inline bool walk_query(Query *query, Walker walker, void *context, int flags = 0)
 {
 #if PG_VERSION_NUM >= 160000
-    return query_tree_walker(query, walker, context, 0);
+    return query_tree_walker(query, walker, context, flags);
 #else
-    return query_tree_walker(query, reinterpret_cast<bool (*)()>(reinterpret_cast<void *>(walker)), context, 0);
+    return query_tree_walker(query, reinterpret_cast<bool (*)()>(reinterpret_cast<void *>(walker)), context, flags);
 #endif
 }
 

@@ -1,12 +1,16 @@
 #include "directory.hpp"
 
+#include "directory_sources.hpp"
 #include "guard.hpp"
 #include "identity_switch.hpp"
+#include "relation_of_ours.hpp"
+#include "table_changes.hpp"
 
 extern "C" {
 #include "catalog/pg_proc.h"
 #include "commands/trigger.h"
 #include "lib/stringinfo.h"
+#include "utils/fmgrprotos.h"
 }
 
 namespace tenancy::directory {
@@ -23,6 +27,9 @@ struct Prepared {
     Oid accounts;
     Oid memberships;
     Oid owner;
+    Oid account_type; // of the identifiers, as the question of standing takes them
+    Oid member_type;
+    Oid tenant_type;
     SPIPlanPtr by_name;
     SPIPlanPtr by_id;
     SPIPlanPtr decoy;
@@ -39,13 +46,25 @@ Prepared prepared;
 // How often the directory has changed, as far as this backend has heard.
 uint64 changes = 0;
 
+// What the standing is read from. Found out at the first question after each change.
+Sources sources;
+
 void forget(Datum, Oid relation)
 {
-    if (relation == InvalidOid || relation == prepared.registry || relation == prepared.accounts ||
-        relation == prepared.memberships) {
+    const bool ours = relation == InvalidOid || relation == prepared.registry || relation == prepared.accounts ||
+                      relation == prepared.memberships;
+    if (ours)
         prepared.outdated = true;
+    if (ours || sources.contain(relation)) {
+        sources.known = false;
         ++changes;
     }
+}
+
+// A label of an enumeration has another name, and so what the views show as text; or the views' owner has other rights.
+void forget_answers(Datum, int, uint32)
+{
+    ++changes;
 }
 
 Oid registry_oid()
@@ -122,20 +141,33 @@ bool has_boolean(Oid view, const char *column, bool optional)
     return type != InvalidOid;
 }
 
-// The type's name, spelled so that no search_path can give it another meaning.
-const char *identifier_type(Oid view, const char *column)
+// int8, uuid or text.
+Oid identifier_type_oid(Oid view, const char *column)
 {
     switch (column_type(view, column, false)) {
     case INT4OID:
     case INT8OID:
+        return INT8OID;
+    case UUIDOID:
+        return UUIDOID;
+    case TEXTOID:
+    case VARCHAROID:
+        return TEXTOID;
+    default:
+        refuse_column(get_rel_name(view), column, "bigint, integer, uuid or text");
+    }
+}
+
+// The type's name, spelled so that no search_path can give it another meaning.
+const char *identifier_type(Oid view, const char *column)
+{
+    switch (identifier_type_oid(view, column)) {
+    case INT8OID:
         return "pg_catalog.int8";
     case UUIDOID:
         return "pg_catalog.uuid";
-    case TEXTOID:
-    case VARCHAROID:
-        return "pg_catalog.text";
     default:
-        refuse_column(get_rel_name(view), column, "bigint, integer, uuid or text");
+        return "pg_catalog.text";
     }
 }
 
@@ -159,9 +191,9 @@ const char *qualified(Oid relation)
     return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation));
 }
 
-void prepare(SPIPlanPtr *slot, int count, const char *format, ...) pg_attribute_printf(3, 4);
+void prepare(SPIPlanPtr *slot, int count, Oid *types, const char *format, ...) pg_attribute_printf(4, 5);
 
-void prepare(SPIPlanPtr *slot, int count, const char *format, ...)
+void prepare(SPIPlanPtr *slot, int count, Oid *types, const char *format, ...)
 {
     StringInfoData sql;
     initStringInfo(&sql);
@@ -174,7 +206,6 @@ void prepare(SPIPlanPtr *slot, int count, const char *format, ...)
             break;
         enlargeStringInfo(&sql, needed);
     }
-    Oid types[2] = {TEXTOID, TEXTOID};
     // One plan for all values: they are keys, and planning anew costs more than the question.
     SPIPlanPtr plan = SPI_prepare_cursor(sql.data, count, types, CURSOR_OPT_GENERIC_PLAN);
     if (plan == nullptr || SPI_keepplan(plan) != 0)
@@ -200,44 +231,50 @@ void prepare_all(Oid accounts, Oid memberships)
     require_text(accounts, "password_hash");
     require_text(memberships, "tenant_name");
 
+    Oid texts[] = {TEXTOID, TEXTOID};
     const char *account_columns = psprintf("a.user_id::pg_catalog.text, a.user_name::pg_catalog.text, "
                                            "a.password_hash::pg_catalog.text, coalesce(a.is_admin, false), %s",
                                            disabled);
-    prepare(&prepared.by_name, 1, "select %s from %s a where a.user_name OPERATOR(pg_catalog.=) $1 limit 2",
+    prepare(&prepared.by_name, 1, texts, "select %s from %s a where a.user_name OPERATOR(pg_catalog.=) $1 limit 2",
             account_columns, from_accounts);
-    prepare(&prepared.by_id, 1, "select %s from %s a where a.user_id OPERATOR(pg_catalog.=) $1::%s limit 1",
+    prepare(&prepared.by_id, 1, texts, "select %s from %s a where a.user_id OPERATOR(pg_catalog.=) $1::%s limit 1",
             account_columns, from_accounts, account_type);
-    prepare(&prepared.decoy, 0,
+    prepare(&prepared.decoy, 0, texts,
             "select a.password_hash::pg_catalog.text from %s a where a.password_hash is not null limit 1",
             from_accounts);
-    prepare(&prepared.tenants, 1,
+    prepare(&prepared.tenants, 1, texts,
             "select pg_catalog.count(*), pg_catalog.min(t.id), "
             "coalesce(pg_catalog.jsonb_agg(t.entry order by t.name, t.id), '[]'::pg_catalog.jsonb) "
             "from (select m.tenant_id::pg_catalog.text as id, m.tenant_name::pg_catalog.text as name, "
             "pg_catalog.jsonb_build_object('id', m.tenant_id::pg_catalog.text, 'name', m.tenant_name%s) as entry "
             "from %s m where m.user_id OPERATOR(pg_catalog.=) $1::%s order by 2, 1 limit %d) t",
             role, from_memberships, member_type, most_tenants);
-    // Asked at each attach: a bare join by keys, the rows of which standing_of() puts together.
-    prepare(&prepared.standing, 2,
-            "select coalesce(a.is_admin, false), %s, a.password_hash::pg_catalog.text, m.tenant_id::pg_catalog.text, "
-            "%s from %s a left join %s m on m.user_id OPERATOR(pg_catalog.=) $1::%s and m.tenant_id "
-            "OPERATOR(pg_catalog.=) $2::%s where a.user_id OPERATOR(pg_catalog.=) $1::%s",
-            disabled, has_role ? "m.role::pg_catalog.text" : "null::pg_catalog.text", from_accounts, from_memberships,
-            member_type, tenant_type, account_type);
-    prepare(&prepared.all_tenants, 0,
+    // Asked at each attach: a bare join by keys, the rows of which standing_of() puts together. Values and answer are of the
+    // columns' own types: each cast from or to text is looked up and set up anew each time.
+    prepared.account_type = identifier_type_oid(accounts, "user_id");
+    prepared.member_type = identifier_type_oid(memberships, "user_id");
+    prepared.tenant_type = identifier_type_oid(memberships, "tenant_id");
+    Oid identifiers[] = {prepared.account_type, prepared.member_type, prepared.tenant_type};
+    prepare(&prepared.standing, 3, identifiers,
+            "select coalesce(a.is_admin, false), %s, a.password_hash::pg_catalog.text, m.tenant_id::%s, "
+            "%s from %s a left join %s m on m.user_id OPERATOR(pg_catalog.=) $2 and m.tenant_id "
+            "OPERATOR(pg_catalog.=) $3 where a.user_id OPERATOR(pg_catalog.=) $1",
+            disabled, tenant_type, has_role ? "m.role::pg_catalog.text" : "null::pg_catalog.text", from_accounts,
+            from_memberships);
+    prepare(&prepared.all_tenants, 0, texts,
             "select t.id::pg_catalog.text from (select distinct m.tenant_id::%s as id from %s m) t "
             "where t.id is not null order by t.id",
             tenant_type, from_memberships);
-    prepare(&prepared.tenant, 1,
+    prepare(&prepared.tenant, 1, texts,
             "select m.tenant_id::pg_catalog.text from %s m where m.tenant_id OPERATOR(pg_catalog.=) $1::%s limit 1",
             from_memberships, tenant_type);
     // What the user's own membership calls it; for an admin without one, any.
-    prepare(&prepared.tenant_name, 2,
+    prepare(&prepared.tenant_name, 2, texts,
             "select coalesce((select m.tenant_name::pg_catalog.text from %s m where m.user_id OPERATOR(pg_catalog.=) $2::%s "
             "and m.tenant_id OPERATOR(pg_catalog.=) $1::%s limit 1), (select m.tenant_name::pg_catalog.text from %s m "
             "where m.tenant_id OPERATOR(pg_catalog.=) $1::%s limit 1))",
             from_memberships, member_type, tenant_type, from_memberships, tenant_type);
-    prepare(&prepared.members, 1,
+    prepare(&prepared.members, 1, texts,
             "select pg_catalog.array_agg(distinct m.user_id::pg_catalog.text) from %s m "
             "where m.tenant_id OPERATOR(pg_catalog.=) $1::%s",
             from_memberships, tenant_type);
@@ -291,14 +328,31 @@ void load()
 
 using Plan = SPIPlanPtr Prepared::*;
 
-// Runs a prepared question and leaves the answer in SPI_tuptable; the caller is connected to SPI.
-void ask(Plan plan, const char *first, const char *second)
+// The caller is connected to SPI.
+void load_if_needed()
 {
     // A transaction that holds the locks on our tables already has not been told what others registered meanwhile.
     AcceptInvalidationMessages();
     if (!prepared.complete || prepared.outdated)
         load();
+}
 
+// Runs a prepared question and leaves the answer in SPI_tuptable; the caller is connected to SPI.
+void run(Plan plan, Datum *values, const char *nulls)
+{
+    const Reader reader = begin_reading(prepared.owner);
+    // The latest snapshot, whatever the isolation level: an account disabled a moment ago is disabled.
+    const int code = SPI_execute_snapshot(prepared.*plan, values, nulls, GetLatestSnapshot(), InvalidSnapshot, true,
+                                          false, 0);
+    end_reading(reader);
+    if (code != SPI_OK_SELECT)
+        elog(ERROR, "could not ask the directory: %s", SPI_result_code_string(code));
+}
+
+// The same with one or two texts.
+void ask(Plan plan, const char *first, const char *second)
+{
+    load_if_needed();
     Datum values[2] = {PointerGetDatum(nullptr), PointerGetDatum(nullptr)};
     char nulls[2] = {'n', 'n'};
     if (first != nullptr) {
@@ -309,13 +363,7 @@ void ask(Plan plan, const char *first, const char *second)
         values[1] = CStringGetTextDatum(second);
         nulls[1] = ' ';
     }
-    const Reader reader = begin_reading(prepared.owner);
-    // The latest snapshot, whatever the isolation level: an account disabled a moment ago is disabled.
-    const int code = SPI_execute_snapshot(prepared.*plan, values, nulls, GetLatestSnapshot(), InvalidSnapshot, true,
-                                          false, 0);
-    end_reading(reader);
-    if (code != SPI_OK_SELECT)
-        elog(ERROR, "could not ask the directory: %s", SPI_result_code_string(code));
+    run(plan, values, nulls);
 }
 
 Datum cell(int column, bool *is_null, uint64 row = 0)
@@ -413,22 +461,56 @@ void hint_at_identifiers(void *) { errhint("Give an identifier as the directory'
 
 // A text that is no identifier of the view's type is bad input. It is refused here, with the type's own error, because
 // the error of a question would show its SQL text.
-void require_identifier(Oid type, const char *text)
+Datum identifier(Oid type, const char *text)
 {
-    if (text == nullptr || type == TEXTOID || type == VARCHAROID)
-        return;
-    Oid input;
-    Oid parameter;
-    getTypeInputInfo(type == INT4OID ? INT8OID : type, &input, &parameter);
     ErrorContextCallback hint{error_context_stack, hint_at_identifiers, nullptr};
     error_context_stack = &hint;
-    (void) OidInputFunctionCall(input, const_cast<char *>(text), parameter, -1);
+    Datum value;
+    switch (type) {
+    case INT4OID:
+    case INT8OID:
+        value = DirectFunctionCall1(int8in, CStringGetDatum(text));
+        break;
+    case UUIDOID:
+        value = DirectFunctionCall1(uuid_in, CStringGetDatum(text));
+        break;
+    default:
+        value = CStringGetTextDatum(text);
+    }
     error_context_stack = hint.previous;
+    return value;
+}
+
+void require_identifier(Oid type, const char *text)
+{
+    if (text != nullptr)
+        (void) identifier(type, text);
+}
+
+// The other way round, in memory that outlives SPI_finish. Null for NULL.
+char *identifier_cell(Oid type, int column)
+{
+    bool is_null;
+    const Datum value = cell(column, &is_null);
+    if (is_null)
+        return nullptr;
+    if (type == TEXTOID)
+        return copied(DatumGetTextPP(value));
+    const char *text = DatumGetCString(type == INT8OID ? DirectFunctionCall1(int8out, value) : DirectFunctionCall1(uuid_out, value));
+    auto *copy = static_cast<char *>(SPI_palloc(strlen(text) + 1));
+    strcpy(copy, text);
+    return copy;
 }
 
 } // namespace
 
-void init() { CacheRegisterRelcacheCallback(forget, PointerGetDatum(nullptr)); }
+void init()
+{
+    CacheRegisterRelcacheCallback(forget, PointerGetDatum(nullptr));
+    CacheRegisterSyscacheCallback(ENUMOID, forget_answers, PointerGetDatum(nullptr));
+    CacheRegisterSyscacheCallback(AUTHOID, forget_answers, PointerGetDatum(nullptr));
+    CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, forget_answers, PointerGetDatum(nullptr));
+}
 
 Account account_by_name(const char *user_name) { return ask_account(&Prepared::by_name, user_name); }
 
@@ -487,14 +569,20 @@ Oid tenant_id_type() { return type_of(&Prepared::memberships, "tenant_id"); }
 Standing standing_of(const char *user_id, const char *tenant_id_or_null)
 {
     Standing result{};
-    require_identifier(tenant_id_type(), tenant_id_or_null);
     SPI_connect();
-    ask(&Prepared::standing, user_id, tenant_id_or_null);
+    load_if_needed();
+    const bool asks_tenant = tenant_id_or_null != nullptr;
+    Datum values[] = {identifier(prepared.account_type, user_id), identifier(prepared.member_type, user_id),
+                      asks_tenant ? identifier(prepared.tenant_type, tenant_id_or_null) : PointerGetDatum(nullptr)};
+    const char nulls[] = {' ', ' ', asks_tenant ? ' ' : 'n'};
+    run(&Prepared::standing, values, nulls);
+    if (!sources.known)
+        sources = sources_of(prepared.standing, relation_of_ours("suspension"));
     if (SPI_processed > 0) {
         result.is_admin = flag(1);
         result.active = !flag(2);
         result.password_hash = text_cell(3);
-        result.tenant_id = text_cell(4);
+        result.tenant_id = identifier_cell(prepared.tenant_type, 4);
         result.role = text_cell(5);
     }
     // An account or a membership that stands there twice: what all of its rows allow.
@@ -587,7 +675,14 @@ bool lock_password_hash(const char *user_id, const char *hash)
     return same;
 }
 
-uint64 generation() { return changes; }
+Version version()
+{
+    AcceptInvalidationMessages(); // of what was committed before this moment
+    Version now{false, changes, 0};
+    now.known = sources.known && sources.traceable && !prepared.outdated && table_changes::counted() &&
+                !table_changes::pending() && table_changes::take(sources.tables, sources.table_count, &now.writes);
+    return now;
+}
 
 } // namespace tenancy::directory
 

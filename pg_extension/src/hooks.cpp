@@ -5,6 +5,7 @@
 #include "hints.hpp"
 #include "own_work.hpp"
 #include "seal.hpp"
+#include "table_changes.hpp"
 
 namespace tenancy::hooks {
 
@@ -23,6 +24,7 @@ void process_utility(PlannedStmt *statement, const char *query, bool read_only_t
 {
     boundary("process_utility", [&] { seal::check_statement(statement); });
     context::hold_read_only();
+    table_changes::note_utility(statement);
     if (next_process_utility != nullptr)
         next_process_utility(statement, query, read_only_tree, where, parameters, environment, destination, completion);
     else
@@ -45,10 +47,11 @@ void post_parse_analyze(ParseState *state, Query *query, JumbleState *jumble)
         next_post_parse_analyze(state, query, jumble);
 }
 
-// No boundary: hold_read_only() throws nothing.
+// No boundary: neither of the two throws.
 void executor_start(QueryDesc *query, int flags)
 {
     context::hold_read_only();
+    table_changes::note_query(query);
     if (next_executor_start != nullptr)
         next_executor_start(query, flags);
     else

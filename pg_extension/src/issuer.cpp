@@ -152,6 +152,7 @@ const core::jwt::Issuer *find(const char *name)
 {
     if (known == nullptr)
         known = new core::jwt::Issuers;
+    AcceptInvalidationMessages(); // also of what was committed since this transaction began
     if (outdated)
         known->clear();
     // A change that arrives while the tables are read marks what was read as outdated for the next token.

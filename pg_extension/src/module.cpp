@@ -4,8 +4,10 @@
 #include "guard.hpp"
 #include "hooks.hpp"
 #include "issuer.hpp"
+#include "relation_of_ours.hpp"
 #include "schema_change.hpp"
 #include "settings.hpp"
+#include "table_changes.hpp"
 
 extern "C" {
 PG_MODULE_MAGIC;
@@ -20,6 +22,8 @@ void _PG_init(void)
     tenancy::faults::define_setting();
 #endif
     tenancy::compat::reserve_setting_prefix("tenancy"); // last: what is still unclaimed under it is forged
+    tenancy::table_changes::init();
+    tenancy::init_relations_of_ours();
     tenancy::directory::init();
     tenancy::issuer::init();
     tenancy::hooks::install();

@@ -1,17 +1,14 @@
-// The extension's own tables and indexes by name, for direct access without rights of the caller.
+// The extension's own tables and indexes by name, for direct access without rights of the caller. Looked up at each
+// attach, so what the names mean is kept until the server tells of a change of it.
 #pragma once
 
 #include "pg_prelude.hpp"
 
 namespace tenancy {
 
-inline Oid relation_of_ours(const char *name)
-{
-    const Oid relation = get_relname_relid(name, get_namespace_oid("tenancy", false));
-    if (!OidIsValid(relation))
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation \"tenancy.%s\" is not there", name),
-                        errhint("Run CREATE EXTENSION tenancy in this database.")));
-    return relation;
-}
+void init_relations_of_ours(); // once per backend
+
+// name: a literal. 42P01 when there is none.
+Oid relation_of_ours(const char *name);
 
 } // namespace tenancy

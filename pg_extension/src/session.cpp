@@ -87,24 +87,26 @@ Session find_session(const char *index, Column column, RegProcedure equals, Datu
     SysScanDesc scan = systable_beginscan(relation, relation_of_ours(index), true, snapshot, 1, &condition);
     HeapTuple tuple = systable_getnext(scan);
     if (HeapTupleIsValid(tuple)) {
-        bool is_null;
+        // All at once: to reach one column the server walks over those before it.
+        auto *values = static_cast<Datum *>(palloc(sizeof(Datum) * static_cast<Size>(shape->natts)));
+        auto *nulls = static_cast<bool *>(palloc(sizeof(bool) * static_cast<Size>(shape->natts)));
+        heap_deform_tuple(tuple, shape, values, nulls);
+        const auto value = [&](Column wanted) { return values[wanted - 1]; };
+        const auto is_null = [&](Column wanted) { return nulls[wanted - 1]; };
+        const auto text_of = [&](Column wanted) { return is_null(wanted) ? nullptr : TextDatumGetCString(value(wanted)); };
         session.found = true;
-        session.id = *DatumGetUUIDP(heap_getattr(tuple, column_id, shape, &is_null));
-        session.user_id = TextDatumGetCString(heap_getattr(tuple, column_user_id, shape, &is_null));
-        const Datum tenant = heap_getattr(tuple, column_tenant_id, shape, &is_null);
-        session.tenant_id = is_null ? nullptr : TextDatumGetCString(tenant);
-        session.last_used_at = DatumGetTimestampTz(heap_getattr(tuple, column_last_used_at, shape, &is_null));
-        session.expires_at = DatumGetTimestampTz(heap_getattr(tuple, column_expires_at, shape, &is_null));
-        (void) heap_getattr(tuple, column_revoked_at, shape, &is_null);
-        session.revoked = !is_null;
-        const Datum fingerprint = heap_getattr(tuple, column_password_fingerprint, shape, &is_null);
-        session.has_fingerprint = !is_null;
+        session.id = *DatumGetUUIDP(value(column_id));
+        session.user_id = text_of(column_user_id);
+        session.tenant_id = text_of(column_tenant_id);
+        session.last_used_at = DatumGetTimestampTz(value(column_last_used_at));
+        session.expires_at = DatumGetTimestampTz(value(column_expires_at));
+        session.revoked = !is_null(column_revoked_at);
+        session.has_fingerprint = !is_null(column_password_fingerprint);
         if (session.has_fingerprint)
-            memcpy(session.fingerprint, VARDATA_ANY(DatumGetByteaPP(fingerprint)), sizeof session.fingerprint);
+            memcpy(session.fingerprint, VARDATA_ANY(DatumGetByteaPP(value(column_password_fingerprint))), sizeof session.fingerprint);
         if (client != nullptr)
-            *client = DatumGetJsonbPCopy(heap_getattr(tuple, column_client, shape, &is_null));
-        const Datum purpose = heap_getattr(tuple, column_purpose, shape, &is_null);
-        session.purpose = is_null ? nullptr : TextDatumGetCString(purpose);
+            *client = DatumGetJsonbPCopy(value(column_client));
+        session.purpose = text_of(column_purpose);
     }
     systable_endscan(scan);
     UnregisterSnapshot(snapshot);
@@ -146,7 +148,18 @@ Session require_session(const text *token)
 
 char *session_id_text(const Session &session)
 {
-    return DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&session.id)));
+    // As uuid_out spells it, which puts it together byte by byte in a growing buffer.
+    constexpr char digits[] = "0123456789abcdef";
+    auto *text = static_cast<char *>(palloc(37));
+    char *end = text;
+    for (int i = 0; i < UUID_LEN; ++i) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *end++ = '-';
+        *end++ = digits[session.id.data[i] >> 4];
+        *end++ = digits[session.id.data[i] & 0x0F];
+    }
+    *end = '\0';
+    return text;
 }
 
 // Runs one statement on tenancy.session as its owner, through a plan prepared once per backend, and tells how many rows
@@ -289,13 +302,20 @@ struct Allowed {
     const char *role; // inside the session's tenant; null: none
 };
 
-// What the account and the membership allow the session now, or 28000.
+// What the account and the membership allow the session now, or 28000; 42501 when its tenant is suspended.
 Allowed require_standing(const Session &session)
 {
-    const char *role;
-    const standing_cache::Known known = standing_cache::find(session.id, session.tenant_id, &role);
-    if (known != standing_cache::Known::nothing)
-        return {known == standing_cache::Known::admin, role};
+    const standing_cache::Question question{session.id, session.user_id, session.tenant_id,
+                                            session.has_fingerprint ? session.fingerprint : nullptr};
+    const directory::Version version = directory::version();
+    const standing_cache::Answer known = standing_cache::find(question, version);
+    if (known.known == standing_cache::Known::as_of_now)
+        return {known.is_admin, known.role};
+    if (known.known == standing_cache::Known::a_moment_ago) {
+        if (session.tenant_id != nullptr)
+            suspension::require_not_suspended(session.tenant_id);
+        return {known.is_admin, known.role};
+    }
 
     const directory::Standing standing = directory::standing_of(session.user_id, session.tenant_id);
     if (!standing.active)
@@ -304,7 +324,9 @@ Allowed require_standing(const Session &session)
         refuse_session(password_changed);
     if (session.tenant_id != nullptr && standing.tenant_id == nullptr && !standing.is_admin)
         refuse_session("The membership of the chosen tenant has ended.");
-    standing_cache::keep(session.id, session.tenant_id, standing.is_admin, standing.role);
+    if (session.tenant_id != nullptr)
+        suspension::require_not_suspended(session.tenant_id);
+    standing_cache::keep(question, version, standing.is_admin, standing.role);
     return {standing.is_admin, standing.role};
 }
 
@@ -498,8 +520,6 @@ TENANCY_FUNCTION(tenancy_attach)
         PG_RETURN_VOID();
     const Session session = require_session(text_argument(fcinfo, 0));
     const Allowed allowed = require_standing(session);
-    if (session.tenant_id != nullptr)
-        suspension::require_not_suspended(session.tenant_id);
     touch(session);
     const bool bypass = allowed.is_admin && session.tenant_id == nullptr;
     if (bypass)

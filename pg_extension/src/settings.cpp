@@ -114,9 +114,10 @@ void define()
 
     DefineCustomIntVariable(
         "tenancy.membership_cache", "How long tenancy.attach() may count on what the directory said of a session.",
-        "0 asks at each attach. With a longer time a backend asks again only after it: for so long a removed membership, "
-        "a disabled account, a taken admin right and a changed password do not end access on that backend. A revoked or "
-        "expired session, a suspended tenant and a change of the registered directory always do at once.",
+        "0 asks anew after each write to what the directory reads. With a longer time a backend asks again only after it: "
+        "for so long a removed membership, a disabled account, a taken admin right and a changed password do not end "
+        "access on that backend. A revoked or expired session, a suspended tenant and a change of the registered "
+        "directory always do at once.",
         &membership_cache_value, 0, 0, longest_membership_cache, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
 
     DefineCustomIntVariable("tenancy.sign_in_free_failures", "How many failed sign-ins a user name may have before it has to wait.",

@@ -1,72 +1,106 @@
 #include "standing_cache.hpp"
 
-#include "directory.hpp"
 #include "settings.hpp"
 
 namespace tenancy::standing_cache {
 
 namespace {
 
-constexpr uint32 places = 1024;
-constexpr std::size_t longest_kept = 63; // with a longer tenant or role the directory is asked each time
+constexpr uint32 places = 4096;
+constexpr std::size_t longest_kept = 63; // with a longer user, tenant or role the directory is asked each time
+constexpr std::size_t fingerprint_size = 32;
+
+// Compared as a whole: all bytes are set.
+struct Key {
+    pg_uuid_t session_id;
+    bool has_tenant;
+    bool has_fingerprint;
+    uint8 fingerprint[fingerprint_size];
+    char user_id[longest_kept + 1];
+    char tenant_id[longest_kept + 1];
+};
 
 struct Entry {
-    pg_uuid_t session_id;
-    TimestampTz asked_at; // 0: free
-    uint64 generation;    // of the directory
-    bool has_tenant;
+    Key key;
+    TimestampTz asked_at;
+    directory::Version version;
     bool is_admin;
     bool has_role;
-    char tenant_id[longest_kept + 1];
     char role[longest_kept + 1];
 };
 
-Entry *entries = nullptr; // made when first needed, kept for the life of the backend
+// Made when first needed, kept for the life of the backend.
+Entry **entries = nullptr;
 
 // Session ids are random: any four bytes of one are a hash of it.
-Entry &place_of(const pg_uuid_t &session_id)
+uint32 place_of(const pg_uuid_t &session_id)
 {
     uint32 number;
     memcpy(&number, session_id.data, sizeof number);
-    return entries[number % places];
+    return number % places;
 }
 
 int64 window_us() { return static_cast<int64>(settings::membership_cache_milliseconds()) * 1000; }
 
-} // namespace
+bool fits(const char *text) { return text == nullptr || strlen(text) <= longest_kept; }
 
-Known find(const pg_uuid_t &session_id, const char *tenant_id, const char **role)
+void set_key(Key *key, const Question &question)
 {
-    if (entries == nullptr || window_us() == 0)
-        return Known::nothing;
-    const Entry &entry = place_of(session_id);
-    const int64 age = GetCurrentTimestamp() - entry.asked_at;
-    // A clock that was put back makes an entry old, not young.
-    if (entry.asked_at == 0 || age < 0 || age >= window_us() || entry.generation != directory::generation() ||
-        memcmp(&entry.session_id, &session_id, sizeof session_id) != 0 ||
-        entry.has_tenant != (tenant_id != nullptr) ||
-        (tenant_id != nullptr && strcmp(entry.tenant_id, tenant_id) != 0))
-        return Known::nothing;
-    *role = entry.has_role ? entry.role : nullptr;
-    return entry.is_admin ? Known::admin : Known::user;
+    memset(key, 0, sizeof *key);
+    key->session_id = question.session_id;
+    key->has_tenant = question.tenant_id != nullptr;
+    key->has_fingerprint = question.fingerprint != nullptr;
+    if (question.fingerprint != nullptr)
+        memcpy(key->fingerprint, question.fingerprint, fingerprint_size);
+    strlcpy(key->user_id, question.user_id, sizeof key->user_id);
+    if (question.tenant_id != nullptr)
+        strlcpy(key->tenant_id, question.tenant_id, sizeof key->tenant_id);
 }
 
-void keep(const pg_uuid_t &session_id, const char *tenant_id, bool is_admin, const char *role)
+// A clock that was put back makes an entry old, not young.
+bool in_window(const Entry &entry, const directory::Version &now)
 {
-    if (window_us() == 0 || TransactionIdIsValid(GetTopTransactionIdIfAny()) ||
-        (tenant_id != nullptr && strlen(tenant_id) > longest_kept) || (role != nullptr && strlen(role) > longest_kept))
+    if (window_us() == 0 || entry.version.generation != now.generation)
+        return false;
+    const int64 age = GetCurrentTimestamp() - entry.asked_at;
+    return age >= 0 && age < window_us();
+}
+
+} // namespace
+
+Answer find(const Question &question, const directory::Version &now)
+{
+    const Entry *entry = entries != nullptr ? entries[place_of(question.session_id)] : nullptr;
+    if (entry == nullptr || !fits(question.user_id) || !fits(question.tenant_id))
+        return {};
+    Key key;
+    set_key(&key, question);
+    if (memcmp(&key, &entry->key, sizeof key) != 0)
+        return {};
+    const char *role = entry->has_role ? entry->role : nullptr;
+    if (now.known && entry->version == now)
+        return {Known::as_of_now, entry->is_admin, role};
+    if (in_window(*entry, now))
+        return {Known::a_moment_ago, entry->is_admin, role};
+    return {};
+}
+
+void keep(const Question &question, const directory::Version &version, bool is_admin, const char *role)
+{
+    if ((!version.known && window_us() == 0) || TransactionIdIsValid(GetTopTransactionIdIfAny()) ||
+        !fits(question.user_id) || !fits(question.tenant_id) || !fits(role))
         return;
     if (entries == nullptr)
-        entries = static_cast<Entry *>(MemoryContextAllocZero(TopMemoryContext, places * sizeof(Entry)));
-    Entry &entry = place_of(session_id);
-    entry.session_id = session_id;
-    entry.asked_at = GetCurrentTimestamp();
-    entry.generation = directory::generation();
-    entry.has_tenant = tenant_id != nullptr;
-    entry.is_admin = is_admin;
-    entry.has_role = role != nullptr;
-    strlcpy(entry.role, role != nullptr ? role : "", sizeof entry.role);
-    strlcpy(entry.tenant_id, tenant_id != nullptr ? tenant_id : "", sizeof entry.tenant_id);
+        entries = static_cast<Entry **>(MemoryContextAllocZero(TopMemoryContext, places * sizeof(Entry *)));
+    Entry *&entry = entries[place_of(question.session_id)];
+    if (entry == nullptr)
+        entry = static_cast<Entry *>(MemoryContextAllocZero(TopMemoryContext, sizeof(Entry)));
+    set_key(&entry->key, question);
+    entry->asked_at = GetCurrentTimestamp();
+    entry->version = version;
+    entry->is_admin = is_admin;
+    entry->has_role = role != nullptr;
+    strlcpy(entry->role, role != nullptr ? role : "", sizeof entry->role);
 }
 
 } // namespace tenancy::standing_cache

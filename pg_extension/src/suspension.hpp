@@ -1,4 +1,5 @@
-// Suspended tenants. Asked at each attach by direct index access under the latest snapshot, never cached.
+// Suspended tenants. Asked by direct index access under the latest snapshot, at each attach that does not know that nobody
+// has written to them since it asked last.
 #pragma once
 
 namespace tenancy::suspension {

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <openssl/rand.h>
-#include <openssl/sha.h>
 
 namespace tenancy::core::token {
 
@@ -55,8 +55,14 @@ bool well_formed(std::string_view token) noexcept
 
 Digest digest(std::string_view token)
 {
+    // Kept for the life of the process: to look for an implementation and to make a context costs more than the digest.
+    static EVP_MD *const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    static EVP_MD_CTX *const context = EVP_MD_CTX_new();
     Digest result;
-    SHA256(reinterpret_cast<const unsigned char *>(token.data()), token.size(), result.data());
+    if (sha256 == nullptr || context == nullptr || EVP_DigestInit_ex2(context, sha256, nullptr) != 1 ||
+        EVP_DigestUpdate(context, token.data(), token.size()) != 1 ||
+        EVP_DigestFinal_ex(context, result.data(), nullptr) != 1)
+        throw SqlError("58000", "could not make the digest of a token");
     return result;
 }
 

@@ -1,5 +1,5 @@
 // Session tokens: 256 random bits handed out once as 43 characters of base64url (RFC 4648, section 5, no
-// padding), and the SHA-256 digest that is all the database keeps. Pure functions; they throw SqlError.
+// padding), and the SHA-256 digest that is all the database keeps. They throw SqlError.
 #pragma once
 
 #ifdef POSTGRES_H
@@ -24,7 +24,8 @@ std::string make();
 // True for exactly text_length characters of the base64url alphabet.
 bool well_formed(std::string_view token) noexcept;
 
-// SHA-256 of the token's characters. Any text has a digest; check well_formed first.
+// SHA-256 of the token's characters. Any text has a digest; check well_formed first. Errors: 58000 when OpenSSL has none.
+// For one thread, like all of the backend.
 Digest digest(std::string_view token);
 
 } // namespace tenancy::core::token

@@ -1,0 +1,7 @@
+// The questions in their order. Each is one module; bench/README.md says what it offers.
+
+import policyCost from './policy_cost.mjs'
+import policiesInUse from './policies_in_use.mjs'
+import attach from './attach.mjs'
+
+export const questions = [policyCost, policiesInUse, attach]
