@@ -82,7 +82,7 @@ async function atMost(limit, promise) {
 function keep(question, { measurements, tables = [], plots = [], notes = [], aims = [], facts = {} }, took) {
   const page = [`## ${question.number}. ${question.title}`]
   for (const { title, columns, rows } of tables) page.push(`### ${title}`, textTable(columns, rows))
-  const lost = [measurements].flat().filter((one) => one?.error).map(({ group, variant, error }) => `${group}, ${variant}: ${error}`)
+  const lost = Object.values(measurements).filter((one) => one?.error).map(({ group, variant, error }) => `${group}, ${variant}: ${error}`)
   if (lost.length > 0) page.push(`Not measured:\n\n${lost.map((text) => `- ${text}`).join('\n')}`)
   if (aims.length > 0) page.push(aims.map(({ text, reached }) => `- ${reached ? 'reached' : '**not reached**'}: ${text}`).join('\n'))
   if (notes.length > 0) page.push(notes.join('\n\n'))
