@@ -4,6 +4,7 @@
 #include "guard.hpp"
 #include "hooks.hpp"
 #include "issuer.hpp"
+#include "row_checks.hpp"
 #include "schema_change.hpp"
 #include "settings.hpp"
 
@@ -23,5 +24,6 @@ void _PG_init(void)
     tenancy::directory::init();
     tenancy::issuer::init();
     tenancy::hooks::install();
+    tenancy::row_checks::install();
     tenancy::schema_change::install();
 }
