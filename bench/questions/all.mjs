@@ -3,5 +3,6 @@
 import policyCost from './policy_cost.mjs'
 import policiesInUse from './policies_in_use.mjs'
 import attach from './attach.mjs'
+import growth from './growth.mjs'
 
-export const questions = [policyCost, policiesInUse, attach]
+export const questions = [policyCost, policiesInUse, attach, growth]
