@@ -3,5 +3,6 @@
 import growth from './growth.mjs'
 import policyCost from './policy_cost.mjs'
 import policiesInUse from './policies_in_use.mjs'
+import search from './search.mjs'
 
-export const questions = [policyCost, policiesInUse, growth]
+export const questions = [policyCost, policiesInUse, growth, search]
