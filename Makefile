@@ -1,10 +1,10 @@
 # Shortcuts for people; everything is done by setup.sh and by the makefiles of the parts.
 
 .DEFAULT_GOAL := help
-.PHONY: help all up down test clients-test reset bench fuzz lint
+.PHONY: help all up down test clients-test reset bench bench-guard bench-guard-update fuzz lint
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
 all: up ## the same as up
 
@@ -26,8 +26,14 @@ reset: ## load the demo database afresh
 bench: ## measure against hand-written SQL and against pgbench
 	@bench/run
 
+bench-guard: ## count the instructions of each request's path and compare them with the baseline
+	@bench/guard/run
+
+bench-guard-update: ## write that baseline
+	@bench/guard/run --update
+
 fuzz: ## feed the parsers of signed tokens with nonsense for ten minutes
 	@$(MAKE) -C pg_extension fuzz
 
 lint: ## check the shell scripts
-	shellcheck --external-sources --check-sourced setup.sh .ci/run docker/test docker/postgres/entrypoint.sh docker/gateway/healthy.sh
+	shellcheck --external-sources --check-sourced setup.sh .ci/run bench/guard/run docker/test docker/postgres/entrypoint.sh docker/gateway/healthy.sh
