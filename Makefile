@@ -1,7 +1,7 @@
 # Shortcuts for people; everything is done by setup.sh and by the makefiles of the parts.
 
 .DEFAULT_GOAL := help
-.PHONY: help all up down test clients-test reset bench bench-guard bench-guard-update fuzz lint
+.PHONY: help all up down test clients-test reset bench bench-quick bench-guard bench-guard-update fuzz memcheck sanitize lint
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -23,8 +23,11 @@ clients-test: ## run the examples of docs/clients.md that need a JDK, Go or Pris
 reset: ## load the demo database afresh
 	@./setup.sh reset
 
-bench: ## measure against hand-written SQL and against pgbench
+bench: ## measure what protection and the gateway cost, in ten minutes
 	@bench/run
+
+bench-quick: ## the same in two minutes, roughly
+	@bench/run --quick
 
 bench-guard: ## count the instructions of each request's path and compare them with the baseline
 	@bench/guard/run

@@ -29,6 +29,9 @@ PACKAGES_CLIENTS=(
     golang-go golang-github-jackc-pgx-v4-dev
 )
 
+# For `make bench`.
+PACKAGES_BENCH=(wrk)
+
 POLICY_RC=/usr/sbin/policy-rc.d
 CREATECLUSTER_DIR=/etc/postgresql-common/createcluster.d
 CREATECLUSTER_DROPIN=$CREATECLUSTER_DIR/zz-pgtenancy-no-main-cluster.conf

@@ -1,0 +1,123 @@
+// Runs the questions one after the other, prints what they found and keeps it. A question that fails says so, and the next
+// one begins. Started by bench/run.
+
+import { mkdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { instance } from './instance.mjs'
+import { commitOf, describeMachine } from './machine.mjs'
+import { interleave } from './measure.mjs'
+import { linesPlot, rowsPlot } from './plot.mjs'
+import { textTable } from './table.mjs'
+import { questions } from '../questions/all.mjs'
+
+const chosen = process.argv.slice(2)
+const unknown = chosen.filter((word) => !questions.some(({ name, number }) => [name, String(number)].includes(word)))
+if (unknown.length > 0) {
+  console.error(`error: there is no question ${unknown[0]}: ${questions.map(({ name, number }) => `${number} ${name}`).join(', ')}`)
+  process.exit(2)
+}
+
+const quick = process.env.BENCH_QUICK === 'yes'
+const machine = describeMachine()
+const place = instance()
+const folder = process.env.BENCH_RESULTS
+mkdirSync(folder, { recursive: true })
+const head = { date: new Date().toISOString().slice(0, 16), commit: commitOf(place.root), quick, machine, ...(await place.versions()) }
+const minutes = (milliseconds) => `${(milliseconds / 1000).toFixed(0)} s`
+const failed = []
+const pages = []
+
+for (const question of questions) {
+  if (chosen.length > 0 && !chosen.includes(question.name) && !chosen.includes(String(question.number))) continue
+  const began = performance.now()
+  console.log(`\n==> ${question.number}. ${question.title}`)
+  const log = (text) => console.error(`    [${minutes(performance.now() - began)}] ${text}`)
+  const seconds = question.seconds[quick ? 'quick' : 'full']
+  const bench = {
+    ...place,
+    quick,
+    rounds: 5,
+    seconds,
+    log,
+    /** What is left of the question's time. */
+    left: () => seconds - (performance.now() - began) / 1000,
+    interleave: (groups, options = {}) => interleave(groups, { rounds: 5, seconds: bench.left(), log, ...options }),
+  }
+  try {
+    const report = await atMost(seconds * 2 + 30, ask(question, bench))
+    keep(question, report, (performance.now() - began) / 1000)
+  } catch (error) {
+    failed.push(question.name)
+    console.log(`FAILED: ${question.name}: ${error.stack ?? error}`)
+    pages.push(`## ${question.number}. ${question.title}\n\nThis question failed: ${String(error.message).split('\n')[0]}`)
+  } finally {
+    await atMost(30, question.end?.(bench)).catch((error) => console.error(`    cleaning up: ${error.message}`))
+  }
+  log('done')
+}
+writeFileSync(path.join(folder, 'report.md'), `${[headText(), ...pages].join('\n\n')}\n`)
+console.log(`\n${headText()}\n\nKept in ${path.relative(place.root, folder)}.`)
+if (failed.length > 0) console.log(`These questions failed: ${failed.join(', ')}`)
+// A question that ran out of time may have left something waiting.
+process.exit(failed.length > 0 ? 1 : 0)
+
+async function ask(question, bench) {
+  await question.prepare?.(bench)
+  const measurements = question.run ? await question.run(bench) : await bench.interleave(await question.variants(bench))
+  return { measurements, ...(await question.report(measurements, bench)) }
+}
+
+async function atMost(limit, promise) {
+  let timer
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done after ${limit} s`)), limit * 1000)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function keep(question, { measurements, tables = [], plots = [], notes = [], aims = [], facts = {} }, took) {
+  const page = [`## ${question.number}. ${question.title}`]
+  for (const { title, columns, rows } of tables) page.push(`### ${title}`, textTable(columns, rows))
+  const lost = [measurements].flat().filter((one) => one?.error).map(({ group, variant, error }) => `${group}, ${variant}: ${error}`)
+  if (lost.length > 0) page.push(`Not measured:\n\n${lost.map((text) => `- ${text}`).join('\n')}`)
+  if (aims.length > 0) page.push(aims.map(({ text, reached }) => `- ${reached ? 'reached' : '**not reached**'}: ${text}`).join('\n'))
+  if (notes.length > 0) page.push(notes.join('\n\n'))
+  console.log(`\n${page.slice(1).join('\n\n')}`)
+  plots.forEach(({ kind, ...plot }, index) => {
+    const file = `${question.name}${index === 0 ? '' : `_${index + 1}`}.svg`
+    writeFileSync(path.join(folder, file), (kind === 'lines' ? linesPlot : rowsPlot)(plot))
+    page.push(`![${plot.title}](${file})`)
+  })
+  pages.push(page.join('\n\n'))
+  const { number, title } = question
+  const all = { question: question.name, number, title, ...head, seconds: Math.round(took), aims, facts, notes, tables, measurements }
+  writeFileSync(path.join(folder, `${question.name}.json`), `${JSON.stringify(all, rounded, 1)}\n`)
+}
+
+// Six digits are more than any figure here has.
+function rounded(_, value) {
+  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value
+}
+
+function headText() {
+  return [
+    `# What was measured${quick ? ', in a hurry: rough figures' : ''}`,
+    `Made by \`make ${quick ? 'bench-quick' : 'bench'}\` on ${head.date.replace('T', ', ')}, at commit ${head.commit}.`,
+    textTable(
+      ['machine', ''],
+      [
+        ['processor', `${machine.cores} cores, ${machine.processor}`],
+        ['governor', machine.governor],
+        ['memory', `${machine.memoryGiB} GiB`],
+        ['system', `${machine.system}, Linux ${machine.kernel}`],
+        ['load before', machine.loadBefore.join(', ')],
+        ['PostgreSQL', `${head.postgresql}; ${head.settings}`],
+        ['extension', head.extension],
+      ],
+    ),
+  ].join('\n\n')
+}
