@@ -8,15 +8,21 @@ import { ratio, spread } from './statistics.mjs'
  *
  * run(seconds) works for about so long and returns { operations, seconds, cpu, … }: seconds of what is measured (default:
  * of the call), cpu as { process: seconds } (default: what meter says), and further figures of the round, such as p99.
- * A variant that fails is left out of the rounds that follow, and its error is told with the results.
+ * A variant that fails is left out of the rounds that follow, and its error is told with the results. On a machine so busy
+ * that single operations outlast their turn, there may be fewer rounds; the results tell how many.
  */
 export async function interleave(groups, { rounds, seconds, log = () => {} }) {
   const runs = groups.flatMap((group) => group.variants.map((variant) => ({ group, variant, results: [], error: undefined })))
   const weights = runs.reduce((sum, { variant }) => sum + (variant.weight ?? 1), 0)
   // The first round warms caches up and counts for nothing; a third of the others' time is enough for that.
   const warmUp = 1 / 3
+  const latest = performance.now() + seconds * 1500
   const unit = seconds / (rounds + warmUp) / weights
   for (let round = 0; round <= rounds; round++) {
+    if (round > 3 && performance.now() > latest) {
+      log('the time is over')
+      break
+    }
     log(round === 0 ? 'warming up' : `round ${round} of ${rounds}`)
     for (const run of runs) {
       if (run.error) continue
