@@ -93,6 +93,10 @@ make_database() {
 
 secret=$(password)
 server "$data" start
+[[ $(admin -d postgres -Atc "select 1 from pg_database where datname = '$database'") ]] || {
+    server "$data" stop
+    die "there is no database $database in this volume: it was made with another TENANCY_DEMO or TENANCY_DATABASE"
+}
 admin -d postgres <<SQL
 set log_statement = none;
 set log_min_error_statement = panic;
