@@ -107,8 +107,11 @@ printf 'postgresql://%s:%s@%s:%s/%s\n' "$login" "$secret" "$TENANCY_DATABASE_HOS
 chgrp tenancy "$handover.new"
 chmod 640 "$handover.new"
 mv "$handover.new" "$handover"
-if [[ $folder && -r $folder/demo.json ]]; then
+# What the page shows beside its sign-in; null where there is no demo.
+if [[ $folder ]]; then
     install -m 640 -g tenancy "$folder/demo.json" /run/tenancy/demo.json
+else
+    install -m 640 -g tenancy /dev/stdin /run/tenancy/demo.json <<<null
 fi
 
 exec postgres -D "$data" "$@"
