@@ -52,6 +52,7 @@ make_cluster() {
     initdb -D "$new" -E UTF8 --locale=C.UTF-8 --data-checksums --auth-local=peer --auth-host=scram-sha-256 --no-instructions >/dev/null
     cat >>"$new/postgresql.conf" <<'CONF'
 listen_addresses = '*'
+unix_socket_directories = '/tmp'
 shared_preload_libraries = 'tenancy'
 password_encryption = 'scram-sha-256'
 CONF
