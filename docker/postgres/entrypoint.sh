@@ -40,11 +40,11 @@ password() {
     printf '%s' "${given:-$(random)}"
 }
 
-# Without a network, until everything is in place.
+# Without a network, and with its socket where nobody looks, until everything is in place.
 server() {
-    pg_ctl -D "$1" -s -w -t 120 -o "-c listen_addresses='' -c unix_socket_directories=/tmp" "$2" </dev/null
+    pg_ctl -D "$1" -s -w -t 120 -o "-c listen_addresses='' -c unix_socket_directories='$volume'" "$2" </dev/null
 }
-admin() { psql -X -q -v ON_ERROR_STOP=1 -h /tmp -U postgres "$@"; }
+admin() { psql -X -q -v ON_ERROR_STOP=1 -h "$volume" -U postgres "$@"; }
 
 make_cluster() {
     local new=$volume/new
