@@ -1,7 +1,7 @@
 # Shortcuts for people; everything is done by setup.sh and by the makefiles of the parts.
 
 .DEFAULT_GOAL := help
-.PHONY: help all up down test clients-test reset bench bench-quick bench-guard bench-guard-update fuzz memcheck sanitize lint
+.PHONY: help all up down test clients-test reset bench bench-quick bench-guard bench-guard-update fuzz images images-test memcheck sanitize lint
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -38,5 +38,11 @@ bench-guard-update: ## write that baseline
 fuzz: ## feed the parsers of signed tokens with nonsense for ten minutes
 	@$(MAKE) -C pg_extension fuzz
 
+images: ## build the images of docker/ with Docker, podman or buildah
+	@docker/build
+
+images-test: ## build them without an engine, run them, and let the API tests pass on them; as root on Debian
+	@docker/test
+
 lint: ## check the shell scripts
-	shellcheck --external-sources --check-sourced setup.sh .ci/run bench/guard/run docker/test docker/postgres/entrypoint.sh docker/gateway/healthy.sh
+	shellcheck --external-sources --check-sourced setup.sh .ci/run bench/guard/run docker/build docker/test docker/postgres/entrypoint.sh docker/gateway/healthy.sh
