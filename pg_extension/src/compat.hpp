@@ -5,6 +5,9 @@
 #error "tenancy needs PostgreSQL 14 or newer: the fixed names of built-in functions begin there"
 #endif
 
+// PostgreSQL's own macro names the format of the compiler that it was built with, which clang does not know.
+#define TENANCY_PRINTF(format_argument, first_argument) __attribute__((format(printf, format_argument, first_argument)))
+
 #include <cstdlib>
 
 namespace tenancy::compat {

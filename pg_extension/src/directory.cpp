@@ -159,7 +159,7 @@ const char *qualified(Oid relation)
     return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation));
 }
 
-void prepare(SPIPlanPtr *slot, int count, const char *format, ...) pg_attribute_printf(3, 4);
+void prepare(SPIPlanPtr *slot, int count, const char *format, ...) TENANCY_PRINTF(3, 4);
 
 void prepare(SPIPlanPtr *slot, int count, const char *format, ...)
 {
