@@ -60,9 +60,11 @@ begin
   end if;
   begin
     -- From the leaves up, each as its own owner: a child may be somebody else's. No policy keeps rows from ALTER TABLE.
+    -- Partitions are of one owner, and PostgreSQL 18 takes no ONLY for a table that has some.
     foreach member in array tree loop
       if exists (select from pg_attribute a where a.attrelid = member and a.attname = empty_column and not a.attnotnull) then
-        perform tenancy.run_as_owner(member, format('alter table only %s alter column %I set not null', member, empty_column));
+        perform tenancy.run_as_owner(member, format('alter table %s%s alter column %I set not null',
+          case (select c.relkind from pg_class c where c.oid = member) when 'p' then '' else 'only ' end, member, empty_column));
       end if;
     end loop;
     return;

@@ -131,6 +131,24 @@ comment on column tenancy.exposed_step.first_name is 'internal: its name';
 comment on column tenancy.exposed_step.role is 'internal: role that is reached by way of it, or the same';
 revoke all on tenancy.exposed_step from public;
 
+-- One object at a time, to the owner of the database where he is not exposed himself. Since PostgreSQL 17 REASSIGN OWNED also
+-- rewrites what the server keeps of the rights that an extension gave, which extension_right_granted relies on: it is for
+-- what has no ALTER … OWNER TO of this form.
+create function tenancy.give_away_statement(class oid, object oid, owner name) returns text
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select format(case when o.type in ('table', 'view', 'materialized view', 'foreign table', 'sequence', 'type', 'function', 'procedure', 'aggregate',
+                                     'schema', 'database', 'large object', 'collation', 'domain')
+                     then 'alter ' || o.type || ' ' || replace(o.identity, '%', '%%') || ' owner to %2$I' else 'reassign owned by %1$I to %2$I' end,
+                owner,
+                case when d.datdba in (select x.oid from tenancy.exposed_role x) then pg_get_userbyid(10) else pg_get_userbyid(d.datdba) end)
+    from pg_database d cross join pg_identify_object(class, object, 0) o
+   where d.datname = current_database()
+$function$;
+comment on function tenancy.give_away_statement(oid, oid, name) is 'internal: the statement that takes an object from its owner';
+revoke execute on function tenancy.give_away_statement(oid, oid, name) from public;
+
 select tenancy.define_rule('dangerous_role_attribute', 'critical', 'an exposed role that is or can become one with SUPERUSER, BYPASSRLS, CREATEROLE or REPLICATION');
 create function tenancy.rule_dangerous_role_attribute() returns setof tenancy.finding
   language sql stable
@@ -197,8 +215,9 @@ as $function$
   select format('role %I', e.name),
          format('statements that run as %I have its power: it %s', e.name, p.power),
          case when e.name in ('tenancy_user', 'tenancy_admin', 'tenancy_gateway')
-              then format('reassign owned by %I to %I', e.name,
-                          case when d.datdba in (select x.oid from tenancy.exposed_role x) then pg_get_userbyid(10) else pg_get_userbyid(d.datdba) end)
+              then (select string_agg(tenancy.give_away_statement(s.classid, s.objid, e.name), '; ' order by s.classid, s.objid)
+                      from pg_shdepend s
+                     where s.refclassid = 'pg_authid'::regclass and s.refobjid = e.oid and s.deptype = 'o' and s.dbid in (0, d.oid) and s.objsubid = 0)
               else (select string_agg(format('revoke %I from %I', x.name, e.name), '; ' order by x.name)
                       from pg_auth_members m join tenancy.exposed_role x on x.oid = m.roleid where m.member = e.oid) end
     from tenancy.exposed_role e
@@ -248,8 +267,7 @@ create function tenancy.rule_app_role_owns_objects() returns setof tenancy.findi
 as $function$
   select pg_describe_object(s.classid, s.objid, 0),
          format('statements that run as its owner %I change or replace it, for all tenants', e.name),
-         format('reassign owned by %I to %I', e.name,
-                case when d.datdba in (select x.oid from tenancy.exposed_role x) then pg_get_userbyid(10) else pg_get_userbyid(d.datdba) end)
+         tenancy.give_away_statement(s.classid, s.objid, e.name)
     from tenancy.exposed_role e
     join pg_shdepend s on s.refclassid = 'pg_authid'::regclass and s.refobjid = e.oid and s.deptype = 'o'
     join pg_database d on d.datname = current_database() and d.oid = s.dbid

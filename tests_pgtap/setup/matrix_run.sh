@@ -29,12 +29,12 @@ mkdir -m 755 "$cluster" && chown postgres: "$cluster"
 password=$(head -c 16 /dev/urandom | base64)
 (umask 077 && printf '%s\n' "$password" >"$cluster/password") && chown postgres: "$cluster/password"
 as_postgres "$bin/initdb" -D "$cluster/data" -U postgres -E UTF8 --locale=C.UTF-8 --auth=scram-sha-256 --pwfile="$cluster/password" --no-sync >/dev/null
-printf '%s\n' "listen_addresses = '127.0.0.1'" "port = 5432" "unix_socket_directories = '$cluster'" "shared_preload_libraries = 'tenancy'" \
+printf '%s\n' "listen_addresses = '127.0.0.1'" "port = 55432" "unix_socket_directories = '$cluster'" "shared_preload_libraries = 'tenancy'" \
     "fsync = off" "synchronous_commit = off" "full_page_writes = off" "max_connections = 200" "log_parameter_max_length = 0" \
     "log_parameter_max_length_on_error = 0" >>"$cluster/data/postgresql.conf"
 as_postgres "$bin/pg_ctl" -D "$cluster/data" -w -t 60 -l "$cluster/log" start >/dev/null
-export PGHOST=127.0.0.1 PGPORT=5432 PGUSER=postgres PGPASSFILE=/root/.pgpass
-printf '127.0.0.1:5432:*:postgres:%s\n' "$password" >"$PGPASSFILE" && chmod 600 "$PGPASSFILE"
+export PGHOST=127.0.0.1 PGPORT=55432 PGUSER=postgres PGPASSFILE=/root/.pgpass
+printf '127.0.0.1:55432:*:postgres:%s\n' "$password" >"$PGPASSFILE" && chmod 600 "$PGPASSFILE"
 
 psql -X -q -d postgres -c 'create database pgtap template template0'
 export PGDATABASE=pgtap
