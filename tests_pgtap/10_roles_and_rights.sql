@@ -27,6 +27,7 @@ select set_eq(
            ('why'), ('why_write'), ('key_condition'), ('look_statement'), ('look_past_policies'), ('refusing_policies'), ('policy_reasons'),
            ('missing_grants'), ('why_situation'), ('runs_owner_code'), ('not_tried'), ('whose_row'), ('plain_defaults'),
            ('guard_mode'), ('own_work'), ('guard_findings'), -- the guard asks as whoever runs DDL
+           ('holds_role'), -- as pg_has_role()
            ('run_as_owner')$$, -- it asks for the owner's rights itself
   'everybody may call the readers, whoami and why with what it consists of, and no other function');
 
