@@ -172,7 +172,10 @@ begin
       continue;
     end if;
     if (options ->> 'shared')::boolean then
-      if attribute.attnotnull and not is_child then
+      -- Since PostgreSQL 18 a child may have a NOT NULL of its own beside the inherited one.
+      if attribute.attnotnull and not exists (
+           select from pg_inherits i join pg_attribute up on up.attrelid = i.inhparent and up.attname = attribute.attname and up.attnotnull
+            where i.inhrelid = relation) then
         step := 'null allowed';
         statement := format('alter table %s alter column %I drop not null', relation, attribute.attname);
         return next;
