@@ -180,7 +180,9 @@ begin
         statement := format('alter table %s alter column %I drop not null', relation, attribute.attname);
         return next;
       end if;
-    elsif not attribute.attnotnull then
+    -- PostgreSQL 18 also has NOT NULL that was not checked on the rows of before.
+    elsif not attribute.attnotnull or exists (
+            select from pg_constraint k where k.conrelid = relation and k.contype = 'n' and k.conkey[1] = attribute.attnum and not k.convalidated) then
       step := 'not null';
       statement := format('alter table %s alter column %I set not null', relation, attribute.attname);
       return next;

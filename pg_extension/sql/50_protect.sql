@@ -65,7 +65,8 @@ begin
     end if;
     -- From the leaves up, each as its own owner: a child may be somebody else's. No policy keeps rows from ALTER TABLE.
     foreach member in array tree loop
-      if exists (select from pg_attribute a where a.attrelid = member and a.attname = empty_column and not a.attnotnull) then
+      if exists (select from pg_attribute a where a.attrelid = member and a.attname = empty_column
+                   and (not a.attnotnull or exists (select from pg_constraint k where k.conrelid = member and k.contype = 'n' and k.conkey[1] = a.attnum and not k.convalidated))) then
         perform tenancy.run_as_owner(member, format('alter table %s%s alter column %I set not null',
           case (select c.relkind from pg_class c where c.oid = member) when 'p' then '' else 'only ' end, member, empty_column));
       end if;
