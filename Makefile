@@ -1,10 +1,10 @@
 # Shortcuts for people; everything is done by setup.sh and by the makefiles of the parts.
 
 .DEFAULT_GOAL := help
-.PHONY: help all up down test clients-test reset bench bench-quick fuzz lint
+.PHONY: help all up down test clients-test reset bench bench-quick bench-guard bench-guard-update fuzz images images-test memcheck sanitize lint
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
 all: up ## the same as up
 
@@ -29,8 +29,20 @@ bench: ## measure what protection and the gateway cost, in ten minutes
 bench-quick: ## the same in two minutes, roughly
 	@bench/run --quick
 
+bench-guard: ## count the instructions of each request's path and compare them with the baseline
+	@bench/guard/run
+
+bench-guard-update: ## write that baseline
+	@bench/guard/run --update
+
 fuzz: ## feed the parsers of signed tokens with nonsense for ten minutes
 	@$(MAKE) -C pg_extension fuzz
 
+images: ## build the images of docker/ with Docker, podman or buildah
+	@docker/build
+
+images-test: ## build them without an engine, run them, and let the API tests pass on them; as root on Debian
+	@docker/test
+
 lint: ## check the shell scripts
-	shellcheck --external-sources --check-sourced setup.sh .ci/run docker/test docker/postgres/entrypoint.sh docker/gateway/healthy.sh
+	shellcheck --external-sources --check-sourced setup.sh .ci/run bench/guard/run docker/build docker/test docker/postgres/entrypoint.sh docker/gateway/healthy.sh

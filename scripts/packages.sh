@@ -16,7 +16,7 @@ PACKAGES_UP=(
 PACKAGES_SERVICES=(pgbouncer nginx)
 PACKAGES_TEST=(
     pgtap libtap-parser-sourcehandler-pgtap-perl
-    clang libclang-rt-dev
+    clang libclang-rt-dev valgrind
     systemd
     chromium fonts-dejavu-core # the letters of the pictures that tests compare
     python3-psycopg python3-psycopg-pool python3-psycopg2 python3-sqlalchemy python3-django

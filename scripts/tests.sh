@@ -15,10 +15,10 @@ cmd_test() {
     ONLY_FILES=("${@:2}")
     case $ONLY_SUITE in
     pgtap | e2e) ;;
-    '' | extension-core | extension-fuzz | gateway-fuzz | gateway-unit | page-unit | clients)
+    '' | extension-core | extension-fuzz | gateway-fuzz | gateway-unit | guard | page-unit | clients)
         ((${#ONLY_FILES[@]} == 0)) || die "only pgtap and e2e take names of files"
         ;;
-    *) die "there is no suite $ONLY_SUITE: extension-core, extension-fuzz, gateway-fuzz, gateway-unit, page-unit, pgtap, e2e, clients" ;;
+    *) die "there is no suite $ONLY_SUITE: extension-core, extension-fuzz, gateway-fuzz, gateway-unit, guard, page-unit, pgtap, e2e, clients" ;;
     esac
     TEST_COUNTS=
     on_exit say_counts
@@ -237,10 +237,12 @@ run_suites() {
         env GTEST_OUTPUT="json:$results/gateway-unit.json" "$GATEWAY_BUILD/gateway_tests"
     suite page-unit vitest "$results/page-unit.json" \
         npm --prefix "$PAGE_DIR" test -- --reporter=default --reporter=json --outputFile.json="$results/page-unit.json"
-    # The fuzzers take what the database's tests leave of two processors.
+    # The fuzzers and the guard take what the database's tests leave of two processors; instructions are the same under load.
+    start_suite guard "$ROOT/bench/guard/run" --built
     start_suite extension-fuzz fuzz_suite
     start_suite gateway-fuzz gateway_fuzz_suite
     suite pgtap tap "$results/pgtap.log" pgtap_suite "${ONLY_FILES[@]}"
+    end_suite guard tap "$results/guard.log"
     end_suite extension-fuzz tap "$results/extension-fuzz.log"
     end_suite gateway-fuzz tap "$results/gateway-fuzz.log"
     suite e2e playwright "$results/e2e.json" e2e_suite "${ONLY_FILES[@]}"

@@ -27,8 +27,10 @@ select set_eq(
            ('why'), ('why_write'), ('key_condition'), ('look_statement'), ('look_past_policies'), ('refusing_policies'), ('policy_reasons'),
            ('missing_grants'), ('why_situation'), ('runs_owner_code'), ('not_tried'), ('whose_row'), ('plain_defaults'),
            ('guard_mode'), ('own_work'), ('guard_findings'), -- the guard asks as whoever runs DDL
+           ('text_search_match'), ('matches_like'), ('matches_ilike'), ('contains'), ('overlaps'), -- operators of anybody's query
+           ('holds_role'), -- as pg_has_role()
            ('run_as_owner')$$, -- it asks for the owner's rights itself
-  'everybody may call the readers, whoami and why with what it consists of, and no other function');
+  'everybody may call the readers, the search operators, whoami and why with what it consists of, and no other function');
 
 select set_eq(
   $$select r.name || ' ' || p.proname from (values ('tenancy_user'), ('tenancy_admin'), ('tenancy_gateway'), ('tenancy_operator')) r (name), pg_proc p

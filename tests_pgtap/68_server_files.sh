@@ -68,7 +68,7 @@ start_cluster -c shared_preload_libraries=tenancy -c log_statement=all || give_u
 printf '%s\n' 'select length(:token::text);' >"$SCRATCH/query.sql"
 send() { "$bin/pgbench" -n -t 1 -M extended -D "token=$1" -f "$SCRATCH/query.sql" >/dev/null 2>&1; }
 send 4711471147
-like "$(cat "$cluster/log")" 'parameters: .1 = .4711471147' 'where the rule finds it, the log holds a parameter'
+like "$(cat "$cluster/log")" '[Pp]arameters: .1 = .4711471147' 'where the rule finds it, the log holds a parameter'
 ask -c "$(ask -c "select mend from tenancy.check(array['risky_setting']::name[])")"
 send 8150815081
 is "$(grep -c 8150815081 "$cluster/log")" 0 'after the mend it does not'

@@ -24,6 +24,15 @@ while IFS= read -r file; do
     is "$(shown "../$file")" "$(marked "$file")" "the page shows what stands in $file"
 done < <(grep -rl --exclude-dir=node_modules --exclude-dir=generated 'docs/clients\.md: begin' examples | sort)
 
+# The few lines of the README, below the link to their file, stand there in this order.
+few=0
+while IFS= read -r file; do
+    lines=$(awk -v link="($file)" 'index($0, link) { here = 1 } here && /^```$/ { exit } block { print } here && /^```[a-z]/ { block = 1 }' README.md)
+    few=$((few + $(grep -c . <<<"$lines")))
+    is "$(diff <(echo "$lines") "$file" | grep '^<')" '' "the README's lines stand in $file"
+done < <(sed -n '/^### From your language/,/^### Read on/p' README.md | grep -oE '\(examples/[^)]*\)' | tr -d '()')
+is "$((few > 25))" 1 'the README has lines to compare'
+
 # ---------------------------------------------------------------- the demo's schema, and a login as an application has it
 database=clients_test
 application=clients_application

@@ -1,7 +1,7 @@
 // Runs the questions one after the other, prints what they found and keeps it. A question that fails says so, and the next
 // one begins. Started by bench/run.
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { instance } from './instance.mjs'
 import { commitOf, describeMachine } from './machine.mjs'
@@ -18,20 +18,21 @@ if (unknown.length > 0) {
 }
 
 const quick = process.env.BENCH_QUICK === 'yes'
+// What asks for more than fits into ten minutes is kept beside the usual figures.
+const suffix = process.env.BENCH_LARGE === 'yes' ? '_large' : ''
 const machine = describeMachine()
 const place = instance()
 const folder = process.env.BENCH_RESULTS
 mkdirSync(folder, { recursive: true })
 const head = { date: new Date().toISOString().slice(0, 16), commit: commitOf(place.root), quick, machine, ...(await place.versions()) }
-const minutes = (milliseconds) => `${(milliseconds / 1000).toFixed(0)} s`
+const inSeconds = (milliseconds) => `${(milliseconds / 1000).toFixed(0)} s`
 const failed = []
-const pages = []
 
 for (const question of questions) {
   if (chosen.length > 0 && !chosen.includes(question.name) && !chosen.includes(String(question.number))) continue
   const began = performance.now()
   console.log(`\n==> ${question.number}. ${question.title}`)
-  const log = (text) => console.error(`    [${minutes(performance.now() - began)}] ${text}`)
+  const log = (text) => console.error(`    [${inSeconds(performance.now() - began)}] ${text}`)
   const seconds = question.seconds[quick ? 'quick' : 'full']
   const bench = {
     ...place,
@@ -49,13 +50,13 @@ for (const question of questions) {
   } catch (error) {
     failed.push(question.name)
     console.log(`FAILED: ${question.name}: ${error.stack ?? error}`)
-    pages.push(`## ${question.number}. ${question.title}\n\nThis question failed: ${String(error.message).split('\n')[0]}`)
+    write(question, { page: `This question failed: ${String(error.message).split('\n')[0]}` })
   } finally {
     await atMost(30, question.end?.(bench)).catch((error) => console.error(`    cleaning up: ${error.message}`))
   }
   log('done')
 }
-writeFileSync(path.join(folder, 'report.md'), `${[headText(), ...pages].join('\n\n')}\n`)
+writeFileSync(path.join(folder, 'report.md'), report())
 console.log(`\n${headText()}\n\nKept in ${path.relative(place.root, folder)}.`)
 if (failed.length > 0) console.log(`These questions failed: ${failed.join(', ')}`)
 // A question that ran out of time may have left something waiting.
@@ -80,22 +81,34 @@ async function atMost(limit, promise) {
 }
 
 function keep(question, { measurements, tables = [], plots = [], notes = [], aims = [], facts = {} }, took) {
-  const page = [`## ${question.number}. ${question.title}`]
-  for (const { title, columns, rows } of tables) page.push(`### ${title}`, textTable(columns, rows))
-  const lost = [measurements].flat().filter((one) => one?.error).map(({ group, variant, error }) => `${group}, ${variant}: ${error}`)
-  if (lost.length > 0) page.push(`Not measured:\n\n${lost.map((text) => `- ${text}`).join('\n')}`)
+  const page = tables.flatMap(({ title, columns, rows }) => [`### ${title}`, textTable(columns, rows)])
+  const lost = Object.values(measurements).filter((one) => one?.error)
+  if (lost.length > 0) page.push(`Not measured:\n\n${lost.map(({ group, variant, error }) => `- ${group}, ${variant}: ${error}`).join('\n')}`)
   if (aims.length > 0) page.push(aims.map(({ text, reached }) => `- ${reached ? 'reached' : '**not reached**'}: ${text}`).join('\n'))
-  if (notes.length > 0) page.push(notes.join('\n\n'))
-  console.log(`\n${page.slice(1).join('\n\n')}`)
+  page.push(...notes)
+  console.log(`\n${page.join('\n\n')}`)
   plots.forEach(({ kind, ...plot }, index) => {
-    const file = `${question.name}${index === 0 ? '' : `_${index + 1}`}.svg`
+    const file = `${question.name}${suffix}${index === 0 ? '' : `_${index + 1}`}.svg`
     writeFileSync(path.join(folder, file), (kind === 'lines' ? linesPlot : rowsPlot)(plot))
     page.push(`![${plot.title}](${file})`)
   })
-  pages.push(page.join('\n\n'))
-  const { number, title } = question
-  const all = { question: question.name, number, title, ...head, seconds: Math.round(took), aims, facts, notes, tables, measurements }
-  writeFileSync(path.join(folder, `${question.name}.json`), `${JSON.stringify(all, rounded, 1)}\n`)
+  write(question, { page: page.join('\n\n'), seconds: Math.round(took), aims, facts, notes, tables, measurements })
+}
+
+function write({ name, number, title }, found) {
+  const all = { question: name, number, title, ...head, ...found }
+  writeFileSync(path.join(folder, `${name}${suffix}.json`), `${JSON.stringify(all, rounded, 1)}\n`)
+}
+
+/** Of all that is kept: a question that was asked again alone has its own date there. */
+function report() {
+  const all = readdirSync(folder)
+    .filter((file) => file.endsWith('.json'))
+    .map((file) => JSON.parse(readFileSync(path.join(folder, file), 'utf8')))
+    .filter(({ page }) => page)
+    .sort((a, b) => a.number - b.number)
+  const apart = ({ date, commit }) => (date === head.date ? '' : `\n\nAsked on ${date.replace('T', ', ')}, at commit ${commit}.`)
+  return `${[headText(), ...all.map((one) => `## ${one.number}. ${one.title}${apart(one)}\n\n${one.page}`)].join('\n\n')}\n`
 }
 
 // Six digits are more than any figure here has.

@@ -10,8 +10,9 @@ const width = 860
 
 const escaped = (text) => String(text).replace(/[&<>"]/g, (letter) => `&#${letter.charCodeAt(0)};`)
 
+// With a rim of the ground's colour, so that a line behind it does not run through the letters.
 const text = (x, y, words, { anchor = 'start', size = 12, weight = 'normal', fill = ink } = {}) =>
-  `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" font-size="${size}" font-weight="${weight}" fill="${fill}">${escaped(words)}</text>`
+  `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" font-size="${size}" font-weight="${weight}" fill="${fill}" stroke="#ffffff" stroke-width="3" paint-order="stroke">${escaped(words)}</text>`
 
 const line = (x1, y1, x2, y2, stroke, more = '') =>
   `<line x1="${x1.toFixed(1)}" y1="${y1.toFixed(1)}" x2="${x2.toFixed(1)}" y2="${y2.toFixed(1)}" stroke="${stroke}" ${more}/>`
@@ -68,19 +69,21 @@ const tickText = (value) => Number(value.toPrecision(3)).toLocaleString('en-US',
  */
 export function rowsPlot({ title, subtitle, series, rows, axis, format = tickText }) {
   const points = rows.flatMap((row) => row.points ?? []).filter(Boolean)
-  const left = Math.min(380, 30 + Math.max(...rows.map((row) => row.label.length)) * 6.6)
+  const left = Math.min(400, 40 + Math.max(...rows.filter((row) => row.points).map((row) => row.label.length)) * 6.9)
   const right = width - 100
   const values = points.flatMap((point) => [point.min, point.max]).concat(axis.line ?? [])
   const log = axis.log ?? false
   const least = axis.from ?? (log ? Math.min(...values) / 1.2 : Math.min(0, ...values))
   const most = axis.to ?? Math.max(...values) * (log ? 1.2 : 1.05)
   const x = scaleOf(values, { log, from: least, to: most }, left, right)
-  const top = series.length > 1 ? 86 : 66
+  const top = series.length > 1 ? 96 : 76
   const heightOf = (row) => (row.points ? Math.max(22, 8 + 13 * row.points.length) : 26)
   const bottom = top + rows.reduce((sum, row) => sum + heightOf(row), 0)
   const parts = series.length > 1 ? legend(series, 68) : []
   for (const tick of ticksOf(least, most, log)) {
     parts.push(line(x(tick), top - 6, x(tick), bottom, '#eaeef2'), text(x(tick), bottom + 16, tickText(tick), { anchor: 'middle', size: 11 }))
+    // Of a long plot one sees one end at a time.
+    if (bottom - top > 500) parts.push(text(x(tick), top - 10, tickText(tick), { anchor: 'middle', size: 11 }))
   }
   if (axis.line !== undefined) parts.push(line(x(axis.line), top - 8, x(axis.line), bottom, ink, 'stroke-dasharray="4 3"'))
   let y = top
@@ -133,6 +136,6 @@ export function linesPlot({ title, subtitle, series, axis, xLabel }) {
       )
     }
   })
-  parts.push(text((left + right) / 2, bottom + 38, xLabel, { anchor: 'middle' }), text(20, top - 0, axis.label, { size: 11, fill: '#57606a' }))
+  parts.push(text((left + right) / 2, bottom + 38, xLabel, { anchor: 'middle' }), text(20, top - 4, axis.label, { size: 11, fill: '#57606a' }))
   return page(bottom + 52, title, subtitle, parts)
 }

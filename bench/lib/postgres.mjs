@@ -115,9 +115,20 @@ export class Connection {
     return (await this.#ask(Buffer.concat([...executions, sync]))).count
   }
 
+  /** The same with a transaction for each. */
+  async transactions(executions) {
+    return (await this.#ask(Buffer.concat(executions.flatMap((one) => [one, sync])), { ready: executions.length })).count
+  }
+
   /** The same for statements of the simple protocol, each of which the server ends by itself. */
   async simplePipeline(statements) {
     return (await this.#ask(Buffer.concat(statements), { ready: statements.length })).count
+  }
+
+  /** Statements of the simple protocol that may fail; returns how many did. */
+  async failures(statements) {
+    const waiting = this.#ask(Buffer.concat(statements), { ready: statements.length, tolerant: true })
+    return (await waiting).errors
   }
 
   /** Ends the session, and waits until the server has. */
@@ -129,10 +140,10 @@ export class Connection {
     await ended
   }
 
-  #ask(buffer, { keep = false, ready = 1, user, password } = {}) {
+  #ask(buffer, { keep = false, ready = 1, tolerant = false, user, password } = {}) {
     if (this.#waiting) throw new Error('one question at a time')
     return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject, keep, ready, user, password, rows: [], count: 0 }
+      this.#waiting = { resolve, reject, keep, ready, tolerant, user, password, rows: [], count: 0, errors: 0 }
       this.#socket.write(buffer)
     })
   }
@@ -168,6 +179,7 @@ export class Connection {
   #error(fields) {
     // Before the first ReadyForQuery there is none to wait for.
     if (this.pid === undefined) this.#fail(new PostgresError(fields))
+    else if (this.#waiting.tolerant) this.#waiting.errors++
     else this.#waiting.error ??= new PostgresError(fields)
   }
 

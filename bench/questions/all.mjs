@@ -3,5 +3,7 @@
 import policyCost from './policy_cost.mjs'
 import policiesInUse from './policies_in_use.mjs'
 import attach from './attach.mjs'
+import growth from './growth.mjs'
+import search from './search.mjs'
 
-export const questions = [policyCost, policiesInUse, attach]
+export const questions = [policyCost, policiesInUse, attach, growth, search]

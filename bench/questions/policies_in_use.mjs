@@ -15,8 +15,8 @@ const setting = `current_setting('app.tenant')`
 const policies = [
   { name: 'by hand', label: 'a WHERE by hand, no policy', role: 'bench_by_hand' },
   { name: 'pgtenancy', label: 'tenancy.protect()' },
-  { name: 'setting', label: `the setting, cast: tenant_id = ${setting}::bigint`, using: `tenant_id = ${setting}::bigint` },
-  { name: 'subselect', label: `the same as a sub-select: tenant_id = (select …)`, using: `tenant_id = (select ${setting}::bigint)` },
+  { name: 'setting', label: `tenant_id = ${setting}::bigint`, using: `tenant_id = ${setting}::bigint` },
+  { name: 'subselect', label: `tenant_id = (select ${setting}::bigint)`, using: `tenant_id = (select ${setting}::bigint)` },
   { name: 'bypass', label: 'a bypass OR-ed in', using: `tenant_id = ${setting}::bigint or current_setting('app.bypass', true) = 'on'` },
   { name: 'column', label: 'a cast on the column: tenant_id::text = …', using: `tenant_id::text = ${setting}` },
   { name: 'plpgsql', label: 'a function in PL/pgSQL', using: 'tenant_id = wild.tenant()' },

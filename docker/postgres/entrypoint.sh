@@ -40,11 +40,11 @@ password() {
     printf '%s' "${given:-$(random)}"
 }
 
-# Without a network, until everything is in place.
+# Without a network, and with its socket where nobody looks, until everything is in place.
 server() {
-    pg_ctl -D "$1" -s -w -t 120 -o "-c listen_addresses='' -c unix_socket_directories=/tmp" "$2" </dev/null
+    pg_ctl -D "$1" -s -w -t 120 -o "-c listen_addresses='' -c unix_socket_directories='$volume'" "$2" </dev/null
 }
-admin() { psql -X -q -v ON_ERROR_STOP=1 -h /tmp -U postgres "$@"; }
+admin() { psql -X -q -v ON_ERROR_STOP=1 -h "$volume" -U postgres "$@"; }
 
 make_cluster() {
     local new=$volume/new
@@ -52,6 +52,7 @@ make_cluster() {
     initdb -D "$new" -E UTF8 --locale=C.UTF-8 --data-checksums --auth-local=peer --auth-host=scram-sha-256 --no-instructions >/dev/null
     cat >>"$new/postgresql.conf" <<'CONF'
 listen_addresses = '*'
+unix_socket_directories = '/tmp'
 shared_preload_libraries = 'tenancy'
 password_encryption = 'scram-sha-256'
 CONF
@@ -93,6 +94,10 @@ make_database() {
 
 secret=$(password)
 server "$data" start
+[[ $(admin -d postgres -Atc "select 1 from pg_database where datname = '$database'") ]] || {
+    server "$data" stop
+    die "there is no database $database in this volume: it was made with another TENANCY_DEMO or TENANCY_DATABASE"
+}
 admin -d postgres <<SQL
 set log_statement = none;
 set log_min_error_statement = panic;
@@ -103,8 +108,11 @@ printf 'postgresql://%s:%s@%s:%s/%s\n' "$login" "$secret" "$TENANCY_DATABASE_HOS
 chgrp tenancy "$handover.new"
 chmod 640 "$handover.new"
 mv "$handover.new" "$handover"
-if [[ $folder && -r $folder/demo.json ]]; then
+# What the page shows beside its sign-in; null where there is no demo.
+if [[ $folder ]]; then
     install -m 640 -g tenancy "$folder/demo.json" /run/tenancy/demo.json
+else
+    install -m 640 -g tenancy /dev/stdin /run/tenancy/demo.json <<<null
 fi
 
 exec postgres -D "$data" "$@"

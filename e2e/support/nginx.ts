@@ -90,7 +90,7 @@ export class Nginx {
     text = replaced(text, 'server gateway:8080;', `server ${new URL(gatewayUrl).host};`)
     text = replaced(text, 'listen 80;', `listen 127.0.0.1:${this.port};`)
     text = replaced(text, '/etc/nginx/tls/*.conf;', `${join(this.folder, 'tls')}/*.conf;`)
-    text = replaced(text, 'error_log /dev/stderr warn;', `error_log ${join(this.folder, 'error.log')} warn;`)
+    text = replaced(text, 'error_log stderr warn;', `error_log ${join(this.folder, 'error.log')} warn;`)
     const own = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${join(this.folder, name)};`)
     text = replaced(text, 'http {', `http {\n    ${own.join('\n    ')}`)
     const head = `daemon off;\npid ${join(this.folder, 'pid')};\n${process.getuid?.() === 0 ? 'user nobody nogroup;\n' : ''}`

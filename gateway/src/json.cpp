@@ -2,6 +2,7 @@
 
 #include "http/request.hpp"
 
+#include <algorithm>
 #include <vector>
 
 namespace gateway {
@@ -91,7 +92,17 @@ void append_json_string(std::string &out, std::string_view text) {
     static constexpr char digits[] = "0123456789abcdef";
     const bool whole = http::valid_utf8(text);
     out.push_back('"');
-    for (const char c : text) {
+    while (!text.empty()) {
+        // Runs that stand as they are go in one piece.
+        const auto special = std::find_if(text.begin(), text.end(), [](char c) {
+            const auto byte = static_cast<unsigned char>(c);
+            return byte < 0x20 || byte >= 0x7F || c == '"' || c == '\\';
+        });
+        const auto plain = static_cast<std::size_t>(special - text.begin());
+        out.append(text.substr(0, plain));
+        if (plain == text.size()) break;
+        const char c = text[plain];
+        text.remove_prefix(plain + 1);
         const auto byte = static_cast<unsigned char>(c);
         if (c == '"' || c == '\\') {
             out.push_back('\\');

@@ -88,9 +88,20 @@ Metrics::Metrics(unsigned tenants)
 }
 
 void Metrics::count_request(std::string_view route, std::string_view method, int status, Seconds took) {
+    const OfRequests &counted = of_requests(route, method, status);
+    counted.answers.Increment();
+    counted.latency.Observe(took.count());
+}
+
+// prometheus-cpp builds and hashes a map of labels each time it is asked for a counter; what it answers stays where it is.
+const Metrics::OfRequests &Metrics::of_requests(std::string_view route, std::string_view method, int status) {
+    const std::lock_guard lock(requests_mutex_);
+    if (const auto found = of_requests_.find(std::tuple(route, method, status)); found != of_requests_.end()) return found->second;
     const std::string name(route);
-    requests_.Add({{"route", name}, {"method", std::string(method)}, {"status", std::to_string(status)}}).Increment();
-    latency_.Add({{"route", name}}, request_buckets).Observe(took.count());
+    const std::string verb(method);
+    const OfRequests made{requests_.Add({{"route", name}, {"method", verb}, {"status", std::to_string(status)}}),
+                          latency_.Add({{"route", name}}, request_buckets)};
+    return of_requests_.emplace(std::tuple(name, verb, status), made).first->second;
 }
 
 void Metrics::count_sign_in(int status) { sign_ins_.Add({{"result", sign_in_label(status)}}).Increment(); }

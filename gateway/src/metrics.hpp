@@ -9,11 +9,13 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace gateway {
@@ -58,6 +60,12 @@ private:
         prometheus::Family<prometheus::Counter> &rows;
     };
 
+    struct OfRequests {
+        prometheus::Counter &answers;
+        prometheus::Histogram &latency;
+    };
+
+    const OfRequests &of_requests(std::string_view route, std::string_view method, int status);
     std::vector<prometheus::MetricFamily> collect();
     std::string tenant_label(const std::string &tenant);
 
@@ -73,6 +81,8 @@ private:
     prometheus::Histogram &lifetime_;
     std::optional<OfTenants> tenants_;
     std::function<Levels()> levels_;
+    std::mutex requests_mutex_;
+    std::map<std::tuple<std::string, std::string, int>, OfRequests, std::less<>> of_requests_;
     const unsigned most_tenants_;
     std::mutex tenants_mutex_;
     std::set<std::string, std::less<>> known_tenants_;

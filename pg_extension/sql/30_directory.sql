@@ -124,7 +124,7 @@ begin
   -- The views are asked as their owner: nobody may lend somebody else's eyes to the sign-in.
   select c.oid::regclass::text into foreign_view
     from pg_class c
-   where c.oid in (accounts, memberships) and not pg_has_role(session_user, c.relowner, 'member')
+   where c.oid in (accounts, memberships) and not tenancy.holds_role(session_user, pg_get_userbyid(c.relowner))
    limit 1;
   if found then
     raise exception using

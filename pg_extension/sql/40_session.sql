@@ -98,7 +98,7 @@ declare
   ended_user text;
 begin
   -- With a context: one's own sessions, whatever the login role could do. Without: operators.
-  if own_user is null and (acts or not pg_has_role(session_user, 'tenancy_operator', 'member')) then
+  if own_user is null and (acts or not tenancy.holds_role(session_user, 'tenancy_operator')) then
     raise exception using
       errcode = 'insufficient_privilege',
       message = 'permission denied to end a session',

@@ -49,7 +49,7 @@ declare
     and nullif(current_setting('tenancy.actor', true), '') is null;
 begin
   if not acts
-     and (pg_has_role(session_user, 'tenancy_operator', 'member') or pg_has_role(session_user, 'pg_database_owner', 'member')) then
+     and (tenancy.holds_role(session_user, 'tenancy_operator') or tenancy.holds_role(session_user, 'pg_database_owner')) then
     return;
   end if;
   if is_admin and opened is not null and has_function_privilege('tenancy_admin', opened, 'execute') then

@@ -172,12 +172,17 @@ begin
       continue;
     end if;
     if (options ->> 'shared')::boolean then
-      if attribute.attnotnull and not is_child then
+      -- Since PostgreSQL 18 a child may have a NOT NULL of its own beside the inherited one.
+      if attribute.attnotnull and not exists (
+           select from pg_inherits i join pg_attribute up on up.attrelid = i.inhparent and up.attname = attribute.attname and up.attnotnull
+            where i.inhrelid = relation) then
         step := 'null allowed';
         statement := format('alter table %s alter column %I drop not null', relation, attribute.attname);
         return next;
       end if;
-    elsif not attribute.attnotnull then
+    -- PostgreSQL 18 also has NOT NULL that was not checked on the rows of before.
+    elsif not attribute.attnotnull or exists (
+            select from pg_constraint k where k.conrelid = relation and k.contype = 'n' and k.conkey[1] = attribute.attnum and not k.convalidated) then
       step := 'not null';
       statement := format('alter table %s alter column %I set not null', relation, attribute.attname);
       return next;

@@ -59,17 +59,23 @@ begin
       hint = format('alter table %s owner to %I', member, (select pg_get_userbyid(c.relowner) from pg_class c where c.oid = relation));
   end if;
   begin
+    -- Partitions are of one owner, and since PostgreSQL 18 they are to inherit the constraint.
+    if exists (select from pg_class c where c.oid = relation and c.relkind = 'p') then
+      tree := array[relation];
+    end if;
     -- From the leaves up, each as its own owner: a child may be somebody else's. No policy keeps rows from ALTER TABLE.
     foreach member in array tree loop
-      if exists (select from pg_attribute a where a.attrelid = member and a.attname = empty_column and not a.attnotnull) then
-        perform tenancy.run_as_owner(member, format('alter table only %s alter column %I set not null', member, empty_column));
+      if exists (select from pg_attribute a where a.attrelid = member and a.attname = empty_column
+                   and (not a.attnotnull or exists (select from pg_constraint k where k.conrelid = member and k.contype = 'n' and k.conkey[1] = a.attnum and not k.convalidated))) then
+        perform tenancy.run_as_owner(member, format('alter table %s%s alter column %I set not null',
+          case (select c.relkind from pg_class c where c.oid = member) when 'p' then '' else 'only ' end, member, empty_column));
       end if;
     end loop;
     return;
   exception when not_null_violation then
     null; -- counted below
   end;
-  nulls := tenancy.run_on_rows(relation, tree, format('select count(*) from %s where %I is null', relation, empty_column));
+  nulls := tenancy.run_on_rows(relation, array(select r from tenancy.with_children(relation) r), format('select count(*) from %s where %I is null', relation, empty_column));
   raise exception using
     errcode = 'not_null_violation',
     message = format('column %I of table %s holds NULL in %s rows', empty_column, relation, nulls),
@@ -252,7 +258,12 @@ declare
   guarded regclass[] := array(
     select r from unnest(relations) with ordinality as u (r, position)
      where exists (select from pg_policy p where p.polrelid = r and p.polname = any (tenancy.our_policies()))
-     order by u.position);
+     -- Parents first: their NOT NULL holds that of their children.
+     order by (with recursive above (oid) as (
+                 select i.inhparent from pg_inherits i where i.inhrelid = r
+                 union
+                 select i.inhparent from pg_inherits i join above on i.inhrelid = above.oid)
+               select count(*) from above), u.position);
 begin
   foreach relation in array guarded loop
     perform tenancy.require_table(relation);

@@ -55,8 +55,8 @@ create view tenancy.exposed_role as
     select r.oid from pg_catalog.pg_roles r where r.rolname in ('tenancy_user', 'tenancy_admin', 'tenancy_gateway')
     union
     -- Operators are people who answer for what they do: being one exposes nobody.
-    select m.member from pg_catalog.pg_auth_members m join exposed on m.roleid = exposed.oid
-     where m.member not in (select r.oid from pg_catalog.pg_roles r where r.rolname = 'tenancy_operator')
+    select m.member from tenancy.membership m join exposed on m.role = exposed.oid
+     where m.gives_role and m.member not in (select r.oid from pg_catalog.pg_roles r where r.rolname = 'tenancy_operator')
   )
   select r.oid, r.rolname as name, r.rolcanlogin as can_login
     from exposed join pg_catalog.pg_roles r on r.oid = exposed.oid
@@ -74,7 +74,7 @@ create view tenancy.reachable_role as
     union
     select reach.exposed, step.role
       from reach
-      join (select m.member, m.roleid as role from pg_catalog.pg_auth_members m
+      join (select m.member, m.role from tenancy.membership m where m.gives_role or m.may_grant
             union all
             select d.datdba, r.oid from pg_catalog.pg_database d, pg_catalog.pg_roles r
              where d.datname = pg_catalog.current_database() and r.rolname = 'pg_database_owner') step

@@ -130,7 +130,8 @@ as $function$
     case key.confdeltype when 'r' then ' on delete restrict' when 'c' then ' on delete cascade' when 'n' then ' on delete set null' when 'd' then ' on delete set default' else '' end,
     case when key.confdeltype in ('n', 'd') and (with_tenant or not emptied.all_of_them) then format(' (%s)', emptied.columns) else '' end,
     case when key.condeferrable then ' deferrable' || case when key.condeferred then ' initially deferred' else '' end else '' end,
-    case when not key.convalidated then ' not valid' else '' end)
+    -- Of PostgreSQL 18: a key that is not enforced is not valid either.
+    case when to_jsonb(key) ->> 'conenforced' = 'false' then ' not enforced' when not key.convalidated then ' not valid' else '' end)
   from key, emptied
 $function$;
 comment on function tenancy.refounded(oid, name, name, boolean, boolean) is 'internal: the clause that makes a foreign key again, with the tenant or without';
@@ -155,6 +156,7 @@ begin
              when c.tenant_type <> p.tenant_type and not (c.tenant_type in ('int4'::regtype, 'int8'::regtype) and p.tenant_type in ('int4'::regtype, 'int8'::regtype))
                then 'the tenant columns are of different types'
              when c.shared or p.shared then 'shared rows have no tenant'
+             when (to_jsonb(k) ->> 'conperiod')::boolean then 'it refers to a period'
              when k.confupdtype in ('n', 'd') then 'ON UPDATE SET NULL or SET DEFAULT would take the tenant away too'
              when k.confdeltype in ('n', 'd') and current_setting('server_version_num')::integer < 150000
                then 'ON DELETE SET NULL or SET DEFAULT that spares the tenant needs PostgreSQL 15'

@@ -127,7 +127,7 @@ create view tenancy.sessions with (security_barrier) as
       or (tenancy.session_id() is null and pg_catalog.pg_has_role(current_user, 'tenancy_operator', 'usage'))
       -- An operator's bypass context works as tenancy_admin.
       or (tenancy.bypassing() and current_user = 'tenancy_admin'
-          and pg_catalog.pg_has_role(session_user, 'tenancy_operator', 'member'));
+          and tenancy.holds_role(session_user, 'tenancy_operator'));
 comment on view tenancy.sessions is 'sessions without their tokens: one''s own in a context, all for members of tenancy_operator';
 comment on column tenancy.sessions.id is 'names the session to tenancy.revoke(); opens nothing';
 comment on column tenancy.sessions.user_id is 'who signed in';

@@ -135,7 +135,7 @@ as $function$
                               when 'n' then format(' on delete set null (%s)', pair.emptied_columns)
                               when 'd' then format(' on delete set default (%s)', pair.emptied_columns) else '' end,
            case when o.condeferrable then ' deferrable' || case when o.condeferred then ' initially deferred' else '' end else '' end,
-           case when not o.convalidated then ' not valid' else '' end)
+           case when to_jsonb(o) ->> 'conenforced' = 'false' then ' not enforced' when not o.convalidated then ' not valid' else '' end)
          || case when o.confmatchtype = 'f' and pair.nullable and cardinality(o.conkey) > 1
                  then format(', drop constraint if exists %1$I, add constraint %1$I check (pg_catalog.num_nulls(%2$s) in (0, %3$s))',
                              'match_full_' || left(md5(o.conname), 12), pair.child_columns, cardinality(o.conkey)) else '' end,

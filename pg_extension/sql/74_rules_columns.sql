@@ -142,7 +142,7 @@ as $function$
              and l.lanname not in ('internal', 'c')
              -- Of PostgreSQL 14 and later: a body in SQL's own syntax, whose names were resolved when it was made.
              and (to_jsonb(f) ->> 'prosqlbody') is null as unpinned,
-           not pg_has_role(f.proowner, c.relowner, 'member') as foreign_owner
+           not tenancy.holds_role(pg_get_userbyid(f.proowner), pg_get_userbyid(c.relowner)) as foreign_owner
       from called c
       join pg_proc f on f.oid = c.function
       join pg_namespace n on n.oid = f.pronamespace and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'

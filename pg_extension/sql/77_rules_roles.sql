@@ -85,6 +85,15 @@ as $function$
     '%s puts a trigger on %s that runs in the statements of every tenant and sees their rows, or a foreign key that tells which keys exist') f
 $function$;
 
+select tenancy.define_rule('maintain_granted', 'medium', 'MAINTAIN on a protected table in an attacker''s reach');
+create function tenancy.rule_maintain_granted() returns setof tenancy.finding
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select f.* from tenancy.findings_of_rights(array['MAINTAIN'],
+    '%s locks %s for all tenants, to cluster and reindex it as often as it likes, and since PostgreSQL 18 writes statistics of its own making for it') f
+$function$;
+
 select tenancy.define_rule('public_grant_on_protected', 'high', 'a protected table granted to everybody');
 create function tenancy.rule_public_grant_on_protected() returns setof tenancy.finding
   language sql stable
@@ -107,7 +116,7 @@ $function$;
 -- and can become more has rows of its own.
 create view tenancy.exposed_step as
   with recursive step (member, role) as (
-    select m.member, m.roleid from pg_catalog.pg_auth_members m
+    select m.member, m.role from tenancy.membership m where m.gives_role or m.may_grant
     union
     select d.datdba, r.oid from pg_catalog.pg_database d, pg_catalog.pg_roles r
      where d.datname = pg_catalog.current_database() and r.rolname = 'pg_database_owner'
@@ -131,6 +140,24 @@ comment on column tenancy.exposed_step.first_name is 'internal: its name';
 comment on column tenancy.exposed_step.role is 'internal: role that is reached by way of it, or the same';
 revoke all on tenancy.exposed_step from public;
 
+-- One object at a time, to the owner of the database where he is not exposed himself. Since PostgreSQL 17 REASSIGN OWNED also
+-- rewrites what the server keeps of the rights that an extension gave, which extension_right_granted relies on: it is for
+-- what has no ALTER … OWNER TO of this form.
+create function tenancy.give_away_statement(class oid, object oid, owner name) returns text
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select format(case when o.type in ('table', 'view', 'materialized view', 'foreign table', 'sequence', 'type', 'function', 'procedure', 'aggregate',
+                                     'schema', 'database', 'large object', 'collation', 'domain')
+                     then 'alter ' || o.type || ' ' || replace(o.identity, '%', '%%') || ' owner to %2$I' else 'reassign owned by %1$I to %2$I' end,
+                owner,
+                case when d.datdba in (select x.oid from tenancy.exposed_role x) then pg_get_userbyid(10) else pg_get_userbyid(d.datdba) end)
+    from pg_database d cross join pg_identify_object(class, object, 0) o
+   where d.datname = current_database()
+$function$;
+comment on function tenancy.give_away_statement(oid, oid, name) is 'internal: the statement that takes an object from its owner';
+revoke execute on function tenancy.give_away_statement(oid, oid, name) from public;
+
 select tenancy.define_rule('dangerous_role_attribute', 'critical', 'an exposed role that is or can become one with SUPERUSER, BYPASSRLS, CREATEROLE or REPLICATION');
 create function tenancy.rule_dangerous_role_attribute() returns setof tenancy.finding
   language sql stable
@@ -153,7 +180,7 @@ as $function$
   union all
   select format('role %I, which can become %I', s.exposed_name, d.name),
          format('SET ROLE takes statements of %I to %I, which has %s: they pass row security or become somebody who does', s.exposed_name, d.name, d.attributes),
-         string_agg(format('revoke %I from %I', s.first_name, s.exposed_name), '; ' order by s.first_name)
+         string_agg(tenancy.revoke_role_statement(s.first, s.exposed), '; ' order by s.first_name)
     from tenancy.exposed_step s join dangerous d on d.oid = s.role
    group by s.exposed_name, d.name, d.attributes
 $function$;
@@ -189,7 +216,9 @@ as $function$
         ('pg_read_all_settings', 'reads settings that are for superusers'),
         ('pg_stat_scan_tables', 'runs monitoring functions that lock the tables of all tenants'),
         ('pg_maintain', 'locks, clusters and vacuums the tables of all tenants'),
-        ('pg_create_subscription', 'lets the server connect to others and apply what they send')
+        ('pg_create_subscription', 'lets the server connect to others and apply what they send'),
+        ('pg_use_reserved_connections', 'takes the connections that are kept for operators'),
+        ('pg_signal_autovacuum_worker', 'stops the cleaning of tables again and again')
       ) as named (role, power)
       join pg_roles r on r.rolname = named.role
   )
@@ -197,17 +226,18 @@ as $function$
   select format('role %I', e.name),
          format('statements that run as %I have its power: it %s', e.name, p.power),
          case when e.name in ('tenancy_user', 'tenancy_admin', 'tenancy_gateway')
-              then format('reassign owned by %I to %I', e.name,
-                          case when d.datdba in (select x.oid from tenancy.exposed_role x) then pg_get_userbyid(10) else pg_get_userbyid(d.datdba) end)
-              else (select string_agg(format('revoke %I from %I', x.name, e.name), '; ' order by x.name)
-                      from pg_auth_members m join tenancy.exposed_role x on x.oid = m.roleid where m.member = e.oid) end
+              then (select string_agg(tenancy.give_away_statement(s.classid, s.objid, e.name), '; ' order by s.classid, s.objid)
+                      from pg_shdepend s
+                     where s.refclassid = 'pg_authid'::regclass and s.refobjid = e.oid and s.deptype = 'o' and s.dbid in (0, d.oid) and s.objsubid = 0)
+              else (select string_agg(tenancy.revoke_role_statement(m.role, e.oid), '; ' order by m.name)
+                      from (select distinct m.role, x.name from tenancy.membership m join tenancy.exposed_role x on x.oid = m.role where m.member = e.oid) m) end
     from tenancy.exposed_role e
     join powerful p on p.oid = e.oid
     join pg_database d on d.datname = current_database()
   union all
   select format('role %I, which can become %I', s.exposed_name, r.rolname),
          format('SET ROLE takes statements of %I to %I: it %s', s.exposed_name, r.rolname, p.power),
-         string_agg(format('revoke %I from %I', s.first_name, s.exposed_name), '; ' order by s.first_name)
+         string_agg(tenancy.revoke_role_statement(s.first, s.exposed), '; ' order by s.first_name)
     from tenancy.exposed_step s
     join powerful p on p.oid = s.role
     join pg_roles r on r.oid = s.role
@@ -228,15 +258,15 @@ as $function$
   with recursive app (oid) as (
     select r.oid from pg_roles r where r.rolname in ('tenancy_user', 'tenancy_admin', 'tenancy_gateway')
     union
-    select m.member from pg_auth_members m join app on m.roleid = app.oid
-     where m.member <> (select r.oid from pg_roles r where r.rolname = 'tenancy_operator')
+    select m.member from tenancy.membership m join app on m.role = app.oid
+     where m.gives_role and m.member <> (select r.oid from pg_roles r where r.rolname = 'tenancy_operator')
   )
   -- Other powers have rules that list the role as exposed; superusers pass every test of membership, so they are found by name.
   select format('role %I', r.rolname),
          format('an application that signs in as %I and works as the roles of tenancy is one RESET ROLE away from being superuser', r.rolname),
-         string_agg(format('revoke %I from %I', pg_get_userbyid(m.roleid), r.rolname), '; ' order by pg_get_userbyid(m.roleid))
+         string_agg(tenancy.revoke_role_statement(m.role, r.oid), '; ' order by pg_get_userbyid(m.role))
     from pg_roles r
-    join pg_auth_members m on m.member = r.oid and m.roleid in (select app.oid from app)
+    join (select distinct m.member, m.role from tenancy.membership m where m.gives_role) m on m.member = r.oid and m.role in (select app.oid from app)
    where r.rolsuper and r.rolcanlogin
    group by r.rolname
 $function$;
@@ -248,8 +278,7 @@ create function tenancy.rule_app_role_owns_objects() returns setof tenancy.findi
 as $function$
   select pg_describe_object(s.classid, s.objid, 0),
          format('statements that run as its owner %I change or replace it, for all tenants', e.name),
-         format('reassign owned by %I to %I', e.name,
-                case when d.datdba in (select x.oid from tenancy.exposed_role x) then pg_get_userbyid(10) else pg_get_userbyid(d.datdba) end)
+         tenancy.give_away_statement(s.classid, s.objid, e.name)
     from tenancy.exposed_role e
     join pg_shdepend s on s.refclassid = 'pg_authid'::regclass and s.refobjid = e.oid and s.deptype = 'o'
     join pg_database d on d.datname = current_database() and d.oid = s.dbid

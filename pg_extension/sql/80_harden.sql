@@ -115,8 +115,9 @@ begin
                          or r.rolname !~ '^pg_' and r.oid in (select d.refobjid from pg_shdepend d where d.dbid = o.oid and d.refclassid = 'pg_authid'::regclass)
                          or o.oid = here.oid and r.rolname in ('tenancy_gateway', 'tenancy_operator')
                          -- A login that does not inherit gets nothing from the roles that it belongs to.
-                         or o.oid = here.oid and r.rolcanlogin and not r.rolinherit
-                            and (pg_has_role(r.oid, 'tenancy_gateway', 'member') or pg_has_role(r.oid, 'tenancy_operator', 'member'))))
+                         or o.oid = here.oid and r.rolcanlogin
+                            and (pg_has_role(r.oid, 'tenancy_gateway', 'member') or pg_has_role(r.oid, 'tenancy_operator', 'member'))
+                            and not pg_has_role(r.oid, 'tenancy_gateway', 'usage') and not pg_has_role(r.oid, 'tenancy_operator', 'usage')))
       from tenancy.hardening_object('database') o cross join here
     union all
     select 'new objects', 'schema', o.oid, o.name, o.owner, o.acl, 'create', array['pg_database_owner']

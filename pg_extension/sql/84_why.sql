@@ -281,8 +281,8 @@ begin
   end if;
   -- Who can attach will work as tenancy_user, and an operator's bypass as tenancy_admin: those roles' rights decide.
   acting := case when not held or kind is null or attached then current_user
-                 when pg_has_role(current_user, 'tenancy_user', 'member') then 'tenancy_user'
-                 when pg_has_role(current_user, 'tenancy_operator', 'member') then 'tenancy_admin'
+                 when tenancy.holds_role(current_user, 'tenancy_user') then 'tenancy_user'
+                 when tenancy.holds_role(current_user, 'tenancy_operator') then 'tenancy_admin'
                  else current_user end;
   if held and kind = 'tenant' and not attached then
     reason := 'no_context';

@@ -174,6 +174,7 @@ declare
   name constant text := protected.relation::text;
   target constant text := tenancy.isolation_quoted(protected.relation);
   unsealed constant text := 'set local tenancy.seal = off';
+  -- Before the grant: since PostgreSQL 16 a membership keeps what the attribute was when it was granted.
   inheriting constant text := 'alter role tenancy_user inherit';
   probe tenancy.isolation_probe;
 begin
@@ -189,14 +190,14 @@ begin
   probe.title := 'it is not copied to a file';
   probe.statement := format('copy (select * from %s) to ''/nonexistent/tenancy_isolation''', target);
   return query select p.* from unnest(tenancy.isolation_pair(name, probe,
-    array['grant pg_write_server_files to tenancy_user', inheriting, unsealed], 'the seal and the missing right to write files')) p;
+    array[inheriting, 'grant pg_write_server_files to tenancy_user', unsealed], 'the seal and the missing right to write files')) p;
   probe.title := 'it is not copied to a program';
   probe.statement := format('copy (select * from %s) to program ''false''', target);
   return query select p.* from unnest(tenancy.isolation_pair(name, probe, null, null)) p;
   probe.title := 'it is not filled from a file';
   probe.statement := format('copy %s from ''/nonexistent/tenancy_isolation''', target);
   return query select p.* from unnest(tenancy.isolation_pair(name, probe,
-    array['grant pg_read_server_files to tenancy_user', inheriting, unsealed, format('grant insert on %s to tenancy_user', target)],
+    array[inheriting, 'grant pg_read_server_files to tenancy_user', unsealed, format('grant insert on %s to tenancy_user', target)],
     'the seal and the missing right to read files')) p;
 end
 $function$;

@@ -5,6 +5,9 @@
 #error "tenancy needs PostgreSQL 14 or newer: the fixed names of built-in functions begin there"
 #endif
 
+// PostgreSQL's own macro names the format of the compiler that it was built with, which clang does not know.
+#define TENANCY_PRINTF(format_argument, first_argument) __attribute__((format(printf, format_argument, first_argument)))
+
 #include <cstdlib>
 
 namespace tenancy::compat {
@@ -36,6 +39,38 @@ inline bool may_set_role(Oid member, Oid role)
     return member_can_set_role(member, role);
 #else
     return is_member_of_role(member, role);
+#endif
+}
+
+// Has the member the role's rights, or may it take them with SET ROLE? Since 16 a membership may give neither, as the one
+// that CREATE ROLE gives to its caller: it only lets him grant the role.
+inline bool holds_role(Oid member, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+    return has_privs_of_role(member, role) || member_can_set_role(member, role);
+#else
+    return is_member_of_role(member, role);
+#endif
+}
+
+// The same for who was made a member by name: that superusers hold every role does not count.
+inline bool holds_role_by_grant(Oid member, Oid role)
+{
+    return is_member_of_role_nosuper(member, role) && holds_role(member, role);
+}
+
+// Counters and times of access of other tenants' that later versions have added; see seal::check_function().
+inline bool is_newer_access_counter([[maybe_unused]] Oid function)
+{
+#if PG_VERSION_NUM >= 180000
+    if (function == F_PG_STAT_GET_BACKEND_IO || function == F_PG_STAT_GET_BACKEND_WAL)
+        return true;
+#endif
+#if PG_VERSION_NUM >= 160000
+    return function == F_PG_STAT_GET_LASTSCAN || function == F_PG_STAT_GET_TUPLES_NEWPAGE_UPDATED ||
+           function == F_PG_STAT_GET_XACT_TUPLES_NEWPAGE_UPDATED || function == F_PG_STAT_GET_IO;
+#else
+    return false;
 #endif
 }
 

@@ -191,7 +191,7 @@ const char *qualified(Oid relation)
     return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation));
 }
 
-void prepare(SPIPlanPtr *slot, int count, Oid *types, const char *format, ...) pg_attribute_printf(4, 5);
+void prepare(SPIPlanPtr *slot, int count, Oid *types, const char *format, ...) TENANCY_PRINTF(4, 5);
 
 void prepare(SPIPlanPtr *slot, int count, Oid *types, const char *format, ...)
 {

@@ -4,6 +4,7 @@
 #include "guard.hpp"
 #include "hints.hpp"
 #include "own_work.hpp"
+#include "search.hpp"
 #include "seal.hpp"
 #include "table_changes.hpp"
 
@@ -81,6 +82,7 @@ void install()
     next_executor_start = ExecutorStart_hook;
     ExecutorStart_hook = executor_start;
     own_work::install();
+    search::install();
 }
 
 } // namespace tenancy::hooks

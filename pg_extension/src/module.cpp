@@ -5,6 +5,7 @@
 #include "hooks.hpp"
 #include "issuer.hpp"
 #include "relation_of_ours.hpp"
+#include "row_checks.hpp"
 #include "schema_change.hpp"
 #include "settings.hpp"
 #include "table_changes.hpp"
@@ -27,5 +28,6 @@ void _PG_init(void)
     tenancy::directory::init();
     tenancy::issuer::init();
     tenancy::hooks::install();
+    tenancy::row_checks::install();
     tenancy::schema_change::install();
 }

@@ -46,7 +46,7 @@ void require_operator(const char *function)
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("%s is refused inside a SECURITY DEFINER function", function),
                         errhint("Call it directly, as the operator who answers for it.")));
-    if (!is_member_of_role(GetSessionUserId(), get_role_oid("tenancy_operator", false)))
+    if (!compat::holds_role(GetSessionUserId(), get_role_oid("tenancy_operator", false)))
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for %s", function),
                         errhint("It is for members of tenancy_operator.")));
     if (superuser_arg(GetSessionUserId()) || superuser_arg(GetAuthenticatedUserId()))

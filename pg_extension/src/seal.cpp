@@ -99,7 +99,7 @@ bool overrides_identity(Node *node, void *context)
 bool is_login_of_gateway()
 {
     const Oid gateway = get_role_oid("tenancy_gateway", true);
-    return OidIsValid(gateway) && is_member_of_role_nosuper(GetSessionUserId(), gateway);
+    return OidIsValid(gateway) && compat::holds_role_by_grant(GetSessionUserId(), gateway);
 }
 
 } // namespace
@@ -238,6 +238,8 @@ void check_function(Oid function)
     case logical_emit_message_bytea:
         refuse("pg_logical_emit_message()", "It writes to the stream that replicas and subscribers of all tenants read.");
     default:
+        if (compat::is_newer_access_counter(function))
+            refuse("reading access counters", "They count and date the work of all tenants.");
         return;
     }
 }

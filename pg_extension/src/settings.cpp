@@ -13,6 +13,7 @@ constexpr int longest_membership_cache = 15 * 60 * 1000; // ms
 
 int on_missing_context_value = static_cast<int>(MissingContext::error);
 bool seal_value = true;
+bool shared_index_search_value = false;
 int guard_value = static_cast<int>(Guard::warn);
 int session_lifetime_value = 12 * seconds_per_hour;
 int session_idle_value = seconds_per_hour;
@@ -58,6 +59,11 @@ bool may_lower(const char *name, GucSource source)
 
 bool check_seal(bool *value, void **, GucSource source) { return *value || may_lower("tenancy.seal", source); }
 
+bool check_shared_index_search(bool *value, void **, GucSource source)
+{
+    return !*value || may_lower("tenancy.shared_index_search", source);
+}
+
 // Under "protect" and "refuse" nothing stays unprotected: everybody may choose either. What is below may be a step down
 // from the value of the database, which the client's start-up packet would keep from being applied.
 bool check_guard(int *value, void **, GucSource source)
@@ -87,6 +93,13 @@ void define()
         "the next user of a pooled connection and read hidden values out of EXPLAIN ANALYZE. For development only; "
         "the owner of the database or a superuser may.",
         &seal_value, true, PGC_USERSET, 0, check_seal, nullptr, nullptr);
+
+    DefineCustomBoolVariable(
+        "tenancy.shared_index_search", "Lets a search under row security use an index that holds all tenants' words.",
+        "GIN and GiST indexes then serve LIKE, @@, @> and && on protected tables. A tenant sees its own rows only, but the "
+        "time of a search also depends on how many rows of others match, and somebody who measures many searches learns "
+        "of it. Off, B-trees that begin with the tenant serve LIKE 'prefix%'. The owner of the database or a superuser may.",
+        &shared_index_search_value, false, PGC_USERSET, 0, check_shared_index_search, nullptr, nullptr);
 
     DefineCustomEnumVariable(
         "tenancy.guard", "What happens when a statement takes isolation away or leaves a new table without it.",
@@ -148,6 +161,7 @@ void define()
 
 MissingContext on_missing_context() { return static_cast<MissingContext>(on_missing_context_value); }
 bool seal() { return seal_value; }
+bool shared_index_search() { return shared_index_search_value; }
 Guard guard() { return static_cast<Guard>(guard_value); }
 int session_lifetime_seconds() { return session_lifetime_value; }
 int session_idle_seconds() { return session_idle_value; }

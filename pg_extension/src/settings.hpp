@@ -15,6 +15,7 @@ enum class Guard { off, warn, protect, refuse }; // in this order: the later, th
 
 MissingContext on_missing_context(); // tenancy.on_missing_context
 bool seal();                         // tenancy.seal
+bool shared_index_search();          // tenancy.shared_index_search
 Guard guard();                       // tenancy.guard
 int session_lifetime_seconds();      // tenancy.session_lifetime
 int session_idle_seconds();          // tenancy.session_idle_timeout; 0 is no idle limit

@@ -48,7 +48,7 @@ Standing require_answerable(Oid table, Oid owner)
             // A superuser who has changed to a role gets that role's answer.
             // Not inside somebody's SECURITY DEFINER function: it would look with the eyes of the operator who called it.
             const Oid operators = get_role_oid("tenancy_operator", true);
-            if (OidIsValid(operators) && !InLocalUserIdChange() && is_member_of_role_nosuper(GetSessionUserId(), operators))
+            if (OidIsValid(operators) && !InLocalUserIdChange() && compat::holds_role_by_grant(GetSessionUserId(), operators))
                 return Standing::operator_;
         }
     }

@@ -29,7 +29,7 @@ with recursive reach(oid) as (
     union all
     select 'can become ' || rolname from role
     where rolname in ('pg_read_all_data', 'pg_write_all_data', 'pg_execute_server_program', 'pg_read_server_files',
-                      'pg_write_server_files', 'pg_database_owner')
+                      'pg_write_server_files', 'pg_database_owner', 'pg_maintain', 'pg_create_subscription')
     union all
     select 'is or can become ' || quote_ident(rolname) || ', the owner of the database'
     from role join pg_catalog.pg_database d on d.datdba = role.oid

@@ -1,5 +1,6 @@
 #include "http/connection_server.hpp"
 
+#include "http/answer.hpp"
 #include "json.hpp"
 
 #include <algorithm>
@@ -20,10 +21,6 @@
 
 namespace gateway::http {
 
-// process_request's arguments and write order change between versions; look at both before adding one here.
-static_assert(std::string_view(CPPHTTPLIB_VERSION).starts_with("0.11."),
-              "the connection layer was checked against cpp-httplib 0.11 only");
-
 namespace {
 
 constexpr std::uint64_t quit_id = 0;
@@ -32,53 +29,6 @@ constexpr int pipelined_in_one_go = 8;
 constexpr std::size_t kept_capacity = 4096;      // what an idle connection may keep of its buffers
 constexpr std::size_t lingering_bytes = 4 << 20; // what a turned-away client may still send before it is cut off
 constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
-
-// Gives process_request the bytes of one request and collects the answer, so that it goes out in one send.
-class MemoryStream : public httplib::Stream {
-public:
-    MemoryStream(std::string_view input, std::string &output) : input_(input), output_(output) {}
-
-    bool is_readable() const override { return true; }
-    bool is_writable() const override { return true; }
-    ssize_t read(char *to, std::size_t size) override {
-        const std::size_t n = std::min(size, input_.size());
-        std::memcpy(to, input_.data(), n);
-        input_.remove_prefix(n);
-        return static_cast<ssize_t>(n);
-    }
-    ssize_t write(const char *from, std::size_t size) override {
-        output_.append(from, size);
-        return static_cast<ssize_t>(size);
-    }
-    void get_remote_ip_and_port(std::string &, int &) const override {}
-    void get_local_ip_and_port(std::string &, int &) const override {}
-    // Never the real one: cpp-httplib answers 500 from descriptor 1024 on.
-    socket_t socket() const override { return 0; }
-
-private:
-    std::string_view input_;
-    std::string &output_;
-};
-
-// The request that this worker is answering; cpp-httplib's handlers have no room to carry it.
-thread_local Request *current_request = nullptr;
-
-// cpp-httplib keeps its own list to itself; these are the answers the layer gives before it is asked.
-std::string_view reason_phrase(int status) {
-    switch (status) {
-    case 400: return "Bad Request";
-    case 408: return "Request Timeout";
-    case 413: return "Payload Too Large";
-    case 414: return "URI Too Long";
-    case 415: return "Unsupported Media Type";
-    case 417: return "Expectation Failed";
-    case 431: return "Request Header Fields Too Large";
-    case 501: return "Not Implemented";
-    case 503: return "Service Unavailable";
-    case 505: return "HTTP Version Not Supported";
-    default: return status < 500 ? "Bad Request" : "Internal Server Error";
-    }
-}
 
 std::string plain_answer(int status, std::string_view body) {
     return "HTTP/1.1 " + std::to_string(status) + " " + std::string(reason_phrase(status)) +
@@ -147,31 +97,6 @@ ConnectionServer::ConnectionServer(const ServerLimits &limits, Answerer answerer
     quit.events = EPOLLIN; // level-triggered and never read: every worker sees it
     quit.data.u64 = quit_id;
     checked(epoll_ctl(epoll_, EPOLL_CTL_ADD, quit_event_, &quit), "epoll_ctl");
-
-    // Before cpp-httplib reads a body, looks for a file or tries a regular expression.
-    set_pre_routing_handler([this](const httplib::Request &, httplib::Response &response) {
-        answerer_(*current_request, response);
-        return HandlerResponse::Handled;
-    });
-    // The answerer turns its failures into answers itself; this is for what escapes it. Without it the exception's
-    // text would go out in a header.
-    set_exception_handler([](const httplib::Request &, httplib::Response &response, std::exception_ptr) {
-        response.status = 500;
-        response.set_content(error_json("TNCY500", "internal error"), "application/json; charset=utf-8");
-    });
-    set_post_routing_handler([](const httplib::Request &, httplib::Response &response) {
-        response.headers.erase("Keep-Alive");
-        response.headers.erase("Accept-Ranges"); // cpp-httplib promises ranges on HEAD; none are served
-        if (response.status == 204 || response.status == 304) response.headers.erase("Content-Length");
-        // Of an answer that was made without its body, nobody knows how long that would be.
-        if (current_request->method == "HEAD" && response.body.empty()) response.headers.erase("Content-Length");
-        if (*current_request->body_parts) {
-            response.headers.erase("Content-Length");
-            response.set_header("Transfer-Encoding", "chunked");
-        }
-        if (current_request->minor_version == 0 && !response.has_header("Connection"))
-            response.set_header("Connection", "keep-alive");
-    });
 }
 
 ConnectionServer::~ConnectionServer() {
@@ -515,6 +440,8 @@ ConnectionServer::Next ConnectionServer::serve_input(Connection &c) {
         if (sent == Sent::some) return Next::wait_writable;
         if (c.close_after_answer) return begin_linger(c);
         enter(c, Phase::idle);
+        // Most clients wait for an answer before they ask again; the epoll tells when they do.
+        if (c.in.empty()) return Next::wait_readable;
     }
 }
 
@@ -580,27 +507,23 @@ ConnectionServer::Next ConnectionServer::linger(Connection &c) {
     return Next::close;
 }
 
-// cpp-httplib is given the method and a constant target: it parses nothing the client wrote, so its reading of escapes,
-// ranges, encodings and bodies never matters.
 void ConnectionServer::answer(Connection &c) {
     Request request = c.reader.take(c.in);
     request.remote_address = c.remote_address;
     BodyParts parts;
     request.body_parts = &parts;
     const bool close = !request.keep_alive || stopping_;
-    const std::string head = request.method + " / HTTP/1.1\r\n\r\n";
-    MemoryStream stream(head, c.out);
-    bool answered = false;
-    bool ignored = false;
-    current_request = &request;
-    try {
-        answered = process_request(stream, close, ignored, nullptr);
-    } catch (...) {
-        // Out of memory while the answer was written: said below.
-    }
-    current_request = nullptr;
-    leave_line(c);
     c.close_after_answer = close;
+    bool answered = false;
+    try {
+        httplib::Response response;
+        answerer_(request, response);
+        append_answer(c.out, request, response, close);
+        answered = true;
+    } catch (...) {
+        // The answerer turns its failures into answers itself; this is what escapes it, such as want of memory.
+    }
+    leave_line(c);
     if (!answered) {
         c.out.clear();
         refuse(c, {500, "TNCY500", "internal error"});

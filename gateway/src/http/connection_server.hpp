@@ -1,7 +1,7 @@
 // The connection layer: the one place where this project writes server code. cpp-httplib 0.11.4's own loop holds a
 // thread per kept-alive connection, reads without limits and ends for good on a failed accept, so it must not face a
-// port. Here sockets wait in one epoll (one-shot) that a few workers share; a request goes to cpp-httplib's
-// process_request over an in-memory stream only when it is complete and strictly checked.
+// port. Here sockets wait in one epoll (one-shot) that a few workers share; a request goes to the handlers only when it
+// is complete and strictly checked, and its answer goes out in one send.
 //
 // Threads: run()'s caller accepts and sweeps out what is overdue; each worker owns a connection between claim() and
 // release(), which is what `busy` means. The table, the parked queue and every `busy` and `due` flag belong to
@@ -51,14 +51,14 @@ struct ServerLimits {
     std::size_t slow_waiting = 64; // how many more of them may wait; further ones are refused at once
 };
 
-class ConnectionServer : private httplib::Server {
+class ConnectionServer {
 public:
     using Answerer = std::function<void(Request &, httplib::Response &)>;
     using Test = std::function<bool(const Request &)>;
     using OnRefusal = std::function<void(const Refusal &, const std::string &remote_address)>;
 
     ConnectionServer(const ServerLimits &limits, Answerer answerer);
-    ~ConnectionServer() override;
+    ~ConnectionServer();
 
     // Requests that cost much (a password check) wait in a line of their own, so that they never hold every worker. The
     // line is short: in a flood, whoever gets a place is served soon, and the others are told to come back (503).
