@@ -128,7 +128,7 @@ export default {
   name: 'policy_cost',
   number: 1,
   title: 'What a policy costs: a protected table against a hand-written WHERE',
-  seconds: { full: 170, quick: 30 },
+  seconds: { full: 130, quick: 24 },
 
   async prepare(bench) {
     plans = []
