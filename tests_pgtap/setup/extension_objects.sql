@@ -75,6 +75,8 @@ select line from (
     select concat_ws(' | ', 'support of family', f.opfname, a.amprocnum, a.amproc::regprocedure, a.amproclefttype::regtype, a.amprocrighttype::regtype)
     from pg_catalog.pg_amproc a join pg_catalog.pg_opfamily f on f.oid = a.amprocfamily where f.opfnamespace = 'tenancy'::regnamespace
     union all
+    select concat_ws(' | ', 'rule', rule::text) from tenancy.rule
+    union all
     select concat_ws(' | ', 'dumped', r.relation::regclass, c.condition)
     from pg_catalog.pg_extension e, unnest(e.extconfig) with ordinality r (relation, at), unnest(e.extcondition) with ordinality c (condition, at)
     where e.extname = 'tenancy' and r.at = c.at
