@@ -282,10 +282,13 @@ bool attach(const text *token, const text *tenant_or_null)
     const double *issued = claims.has_issued ? &claims.issued : nullptr;
     const standing_cache::Question question{nullptr, user, asked, nullptr, issued};
     const directory::Version version = directory::version();
-    const standing_cache::Answer at_hand = spelled ? standing_cache::find(question, version) : standing_cache::Answer{};
+    const bool wants_only = asked == nullptr && !limited; // the user's only tenant
+    const standing_cache::Answer at_hand =
+        spelled || wants_only ? standing_cache::find(question, version) : standing_cache::Answer{};
     const bool known_still = at_hand.known == standing_cache::Known::as_of_now;
     directory::Standing standing =
-        known_still ? directory::Standing{true, at_hand.is_admin, nullptr, pstrdup(asked), copy_or_null(at_hand.role)}
+        known_still ? directory::Standing{true, at_hand.is_admin, nullptr, copy_or_null(wants_only ? at_hand.tenant : asked),
+                                          copy_or_null(at_hand.role)}
                     : directory::standing_of(user, spelled ? asked : nullptr);
     if (!standing.active)
         refuse("its user is disabled or not in the directory", false);
@@ -301,7 +304,7 @@ bool attach(const text *token, const text *tenant_or_null)
         refuse("its user is no member of the tenant that it names", false);
 
     const bool bypass = asked == nullptr && standing.is_admin && !limited;
-    if (asked == nullptr && !bypass && !limited) {
+    if (wants_only && !bypass && !known_still) {
         tenant = directory::memberships_of(user).only_tenant;
         standing = directory::standing_of(user, tenant);
         tenant = standing.tenant_id;
@@ -313,6 +316,9 @@ bool attach(const text *token, const text *tenant_or_null)
     // Spelled in another way a tenant would stand in the context as the token has it, not as the directory does.
     if (spelled && !known_still && standing.tenant_id != nullptr && strcmp(standing.tenant_id, asked) == 0)
         standing_cache::keep(question, version, standing.is_admin, standing.role);
+    // An admin's is a bypass, which has no tenant.
+    if (wants_only && !known_still && !bypass)
+        standing_cache::keep(question, version, false, standing.role, tenant);
     if (bypass)
         record_bypass(token, holder.issuer, user);
     context::enter({user, tenant, nullptr, bypass, standing.role});

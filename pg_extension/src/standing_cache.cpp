@@ -32,7 +32,9 @@ struct Entry {
     double issued; // of a signed token
     bool is_admin;
     bool has_role;
+    bool has_only_tenant;
     char role[longest_kept + 1];
+    char only_tenant[longest_kept + 1];
 };
 
 // Made when first needed, kept for the life of the backend.
@@ -92,17 +94,19 @@ Answer find(const Question &question, const directory::Version &now)
     if (!key.has_session && (question.issued == nullptr || *question.issued < entry->issued))
         return {};
     const char *role = entry->has_role ? entry->role : nullptr;
+    const char *only_tenant = entry->has_only_tenant ? entry->only_tenant : nullptr;
     if (now.known && entry->version == now)
-        return {Known::as_of_now, entry->is_admin, role};
+        return {Known::as_of_now, entry->is_admin, role, only_tenant};
     if (in_window(*entry, now))
-        return {Known::a_moment_ago, entry->is_admin, role};
+        return {Known::a_moment_ago, entry->is_admin, role, only_tenant};
     return {};
 }
 
-void keep(const Question &question, const directory::Version &version, bool is_admin, const char *role)
+void keep(const Question &question, const directory::Version &version, bool is_admin, const char *role,
+          const char *only_tenant)
 {
     if ((!version.known && window_us() == 0) || TransactionIdIsValid(GetTopTransactionIdIfAny()) ||
-        !fits(question.user_id) || !fits(question.tenant_id) || !fits(role) ||
+        !fits(question.user_id) || !fits(question.tenant_id) || !fits(role) || !fits(only_tenant) ||
         (question.session_id == nullptr && question.issued == nullptr))
         return;
     if (entries == nullptr)
@@ -119,6 +123,8 @@ void keep(const Question &question, const directory::Version &version, bool is_a
     entry->is_admin = is_admin;
     entry->has_role = role != nullptr;
     strlcpy(entry->role, role != nullptr ? role : "", sizeof entry->role);
+    entry->has_only_tenant = only_tenant != nullptr;
+    strlcpy(entry->only_tenant, only_tenant != nullptr ? only_tenant : "", sizeof entry->only_tenant);
 }
 
 } // namespace tenancy::standing_cache

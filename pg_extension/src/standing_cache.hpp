@@ -24,13 +24,15 @@ enum class Known {
 struct Answer {
     Known known;
     bool is_admin;
-    const char *role; // null for none; it lasts until the next keep()
+    const char *role;   // null for none; both last until the next keep()
+    const char *tenant; // of a signed token that was attached without one: the user's only tenant, null for none or several
 };
 
 Answer find(const Question &question, const directory::Version &now);
 
 // version: taken before the directory was asked. Keeps nothing while this transaction has written: it could be rolled
 // back, memberships included. May ereport.
-void keep(const Question &question, const directory::Version &version, bool is_admin, const char *role);
+void keep(const Question &question, const directory::Version &version, bool is_admin, const char *role,
+          const char *only_tenant = nullptr);
 
 } // namespace tenancy::standing_cache
