@@ -2,6 +2,7 @@
 
 extern "C" {
 #include "access/transam.h"
+#include "catalog/catalog.h"
 #include "catalog/pg_am.h"
 #include "optimizer/optimizer.h"
 #include "utils/plancache.h"
@@ -11,15 +12,17 @@ namespace tenancy::directory {
 
 namespace {
 
+// What is made in single-user mode may have an identifier below those that a server gives: the built-in ones end earlier.
+
 // Somebody's own function can be replaced, and may say that it is immutable when it is not. Of the built-in ones that are
 // not, the text of an enumeration's label is let through: its change is heard of.
 bool may_change_its_mind(Oid function, void *)
 {
-    return function >= FirstNormalObjectId ||
+    return function >= FirstGenbkiObjectId ||
            (func_volatile(function) != PROVOLATILE_IMMUTABLE && function != F_ENUM_OUT);
 }
 
-bool is_own_operator(Oid op) { return op >= FirstNormalObjectId; }
+bool is_own_operator(Oid op) { return op >= FirstGenbkiObjectId; }
 
 // True at the first thing that is not known to be harmless. What is not listed here is not known.
 bool finds_doubt(Node *node, void *context)
@@ -122,7 +125,7 @@ bool is_plain_table(Oid relation)
     if (!HeapTupleIsValid(tuple))
         return false;
     const auto *form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
-    const bool plain = relation >= FirstNormalObjectId && form->relkind == RELKIND_RELATION &&
+    const bool plain = !IsCatalogRelationOid(relation) && form->relkind == RELKIND_RELATION &&
                        form->relam == HEAP_TABLE_AM_OID && !form->relispartition && !form->relhassubclass;
     ReleaseSysCache(tuple);
     return plain;
