@@ -236,4 +236,5 @@ select tests.tell('owner', format('alter database %I reset tenancy.shared_index_
 drop function shop.find_letters(tsquery);
 drop view shop.letters;
 drop table shop.letter, shop.parcel;
+drop extension pg_trgm;
 select * from finish();
