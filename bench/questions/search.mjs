@@ -116,7 +116,7 @@ export default {
         expected ??= answer
         plans.push({ cell: name, side, indexes: indexesOf(JSON.parse(explained)), plan: JSON.parse(explained)[0].Plan })
         const wrong = expected !== answer && new Error('does not answer as the others do')
-        const all = batches([''], { each: side === 'off' ? 1 : each }).map((batch) => batch.map(() => execution(name, [])))
+        const all = batches([''], { each: side === 'off' && !/B-tree/.test(cell.search) ? 1 : each }).map((batch) => batch.map(() => execution(name, [])))
         group.variants.push({
           name: side,
           baseline: byHand,
@@ -138,6 +138,7 @@ export default {
     // Where there is a class of ours, that is what we advise.
     const advised = (cell) => found(cell, 'own class') ?? found(cell, 'protected')
     const over = measured.filter((cell) => advised(cell).ratio?.time.median > 1.2)
+    const busy = measured.filter((cell) => advised(cell).ratio?.cpu.backend?.median > 1.2)
     return {
       tables: [
         {
@@ -162,6 +163,12 @@ export default {
         },
       ],
       aims: [
+        {
+          text: `the backend's CPU alone at most 1.2: ${measured.length - busy.length} of ${measured.length}${busy
+            .map((cell) => `\n  - ${advised(cell).ratio.cpu.backend.median.toFixed(2)} ${nameOf(cell)}`)
+            .join('')}`,
+          reached: busy.length === 0,
+        },
         {
           text: `a search at most 1.2 of the hand-written WHERE, with the index that the docs advise: ${measured.length - over.length} of ${measured.length}${over
             .map((cell) => `\n  - ${advised(cell).ratio.time.median.toFixed(2)} ${nameOf(cell)}`)
