@@ -1,7 +1,7 @@
 -- What the directory said is used again without asking while nobody has written to what it was read from. Each way in which
 -- that may become untrue is noticed by the next transaction of another connection, which had the answer at hand.
 
-select plan(123);
+select plan(152);
 select tests.open('root', 'shop_root');
 select tests.open('locker', 'shop_root');
 select tests.open('operator', 'shop_operator');
@@ -204,6 +204,72 @@ update ian set token = tests.token('ian');
 select is(pg_temp.attach_with_answer_kept(), '00000', 'with the answer for another session at hand');
 select tests.tell('root', format('update tenancy.session set password_fingerprint = sha256(''x'') where token_hash = sha256(convert_to(%L, ''UTF8''))', token)) from ian;
 select is(pg_temp.attach(), '28000', 'it counts for the password that the session was opened with');
+update ian set token = tests.token('ian');
+
+-- ---------------------------------------------------------------- signed tokens
+create function pg_temp.url(bytes bytea) returns text language sql as
+$$ select translate(encode(bytes, 'base64'), E'+/=\n', '-_') $$;
+create temporary table signed as
+  select name, issuer, input || '.' || pg_temp.url(hmac(convert_to(input, 'UTF8'), convert_to(repeat(issuer, 10), 'UTF8'), 'sha256')) as token
+    from ian, (values ('free', 'free', '{}'::jsonb), ('held', 'held', '{"tenants": ["5"]}'), ('two', 'held', '{"tenants": ["4", "5"]}'),
+                      ('old', 'free', jsonb_build_object('iat', floor(extract(epoch from clock_timestamp())) - 200)), ('undated', 'free', '{"iat": null}')) t (name, issuer, more),
+         lateral (select pg_temp.url('{"alg":"HS256"}') || '.' || pg_temp.url(convert_to((jsonb_strip_nulls(jsonb_build_object('iss', issuer, 'aud', 'shop', 'sub', ian.id, 'iat', floor(extract(epoch from clock_timestamp())),
+                                                                                                        'exp', floor(extract(epoch from clock_timestamp())) + 3600) || more))::text, 'UTF8'))) i (input);
+select tenancy.trust_issuer(issuer, jsonb_build_object('kty', 'oct', 'k', pg_temp.url(convert_to(repeat(issuer, 10), 'UTF8'))), array['shop'], tenant_claim => case issuer when 'held' then 'tenants' end) from (values ('free'), ('held')) i (issuer);
+create function pg_temp.attach_signed(name text, tenant text) returns text language sql as
+$$ select tests.sqlstate_of('a', format('select tenancy.attach(%L, %L)', token, tenant)) from signed s where s.name = attach_signed.name $$;
+create function pg_temp.tenant_of(name text) returns text language plpgsql as
+$$
+declare
+  outcome text;
+begin
+  perform tests.tell('a', 'begin');
+  perform tests.tell('a', format('select tenancy.attach(%L)', token)) from signed s where s.name = tenant_of.name;
+  outcome := tests.tell('a', 'select current_setting(''tenancy.tenant_id'')');
+  perform tests.tell('a', 'commit');
+  return nullif(outcome, '');
+end
+$$;
+select is(pg_temp.attach_with_answer_kept(), '00000', 'with the answer for the user''s session at hand');
+create or replace function pg_temp.attach() returns text language sql as
+$$ select pg_temp.attach_signed('free', '4') $$;
+select is(pg_temp.attach_unasked(), '55P03', 'a signed token asks for itself');
+select is(pg_temp.attach_with_answer_kept(), '00000', 'but not a second time');
+select is(pg_temp.attach_signed('free', '5'), '42501', 'of another tenant nothing is known');
+select is(pg_temp.attach_signed('held', '4'), '42501', 'and another token of the user is held to the tenants that it names');
+create or replace function pg_temp.attach() returns text language sql as
+$$ select pg_temp.attach_signed('free', null) $$;
+select is(pg_temp.attach_unasked(), '55P03', 'for a token that names no tenant nothing is known');
+select is(pg_temp.attach_with_answer_kept(), '00000', 'but then it is');
+select is(pg_temp.tenant_of('free'), '4', 'and it opens the only one');
+select is(pg_temp.attach_signed('held', null), '28000', 'another token of the user is held to the one that it names');
+select is(pg_temp.tenant_of('two'), null, 'and one that names two opens none');
+select is(pg_temp.attach_with_answer_kept(), '00000', 'with the answer at hand');
+select tests.tell('root', 'insert into shop.membership (user_id, tenant_id) select id, 5 from staff.person');
+select is(pg_temp.tenant_of('free'), null, 'with a second membership it opens none');
+select is(pg_temp.attach_with_answer_kept(), '00000', 'with that answer at hand');
+select is(pg_temp.tenant_of('free'), null, 'neither');
+select tests.tell('root', 'delete from shop.membership m using staff.person p where m.user_id = p.id and m.tenant_id = 5');
+select is(pg_temp.tenant_of('free'), '4', 'the only one again');
+create or replace function pg_temp.attach() returns text language sql as
+$$ select pg_temp.attach_signed('free', '4') $$;
+truncate way;
+insert into way (what, change, code, undo) values
+  ('a removed membership', 'delete from staff.hired', '42501', 'insert into staff.hired select id from staff.person'),
+  ('a disabled account', 'update shop.account set disabled = true where user_name = ''ian''', '28000', 'update shop.account set disabled = false where user_name = ''ian'''),
+  ('a suspension', 'select tenancy.suspend(''4'', ''a test'')', '42501', 'select tenancy.resume(''4'')');
+select pg_temp.story(way) from way order by number;
+insert into tenancy.token_cutoff (user_id, tenant_id, issued_until) select id::text, '', now() - interval '100 seconds' from ian;
+select is(pg_temp.attach_with_answer_kept(), '00000', 'with the answer for a token of now at hand');
+select is(pg_temp.attach_signed('old', '4'), '28000', 'an older one that was taken back is refused');
+select is(pg_temp.attach_signed('undated', '4'), '28000', 'so is one that does not say when it was issued');
+select is(pg_temp.attach_with_answer_kept(), '00000', 'with the answer at hand');
+select tests.tell('operator', format('select tenancy.revoke_all(user_id => %L)::text', id)) from ian;
+select is(pg_temp.attach(), '28000', 'a token that operators have taken back is refused');
+select tenancy.distrust_issuer(issuer) from (values ('free'), ('held')) i (issuer);
+delete from tenancy.token_cutoff;
+create or replace function pg_temp.attach() returns text language sql as
+$$ select tests.sqlstate_of('a', format('select tenancy.attach(%L)', token)) from ian $$;
 update ian set token = tests.token('ian');
 
 -- ---------------------------------------------------------------- what is asked each time

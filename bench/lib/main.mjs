@@ -96,7 +96,7 @@ function keep(question, { measurements, tables = [], plots = [], notes = [], aim
 }
 
 function write({ name, number, title }, found) {
-  const all = { question: name, number, title, ...head, ...found }
+  const all = { question: name, number, title: suffix ? `${title}: asked for more` : title, ...head, ...found }
   writeFileSync(path.join(folder, `${name}${suffix}.json`), `${JSON.stringify(all, rounded, 1)}\n`)
 }
 

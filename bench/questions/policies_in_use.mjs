@@ -30,7 +30,7 @@ export default {
   name: 'policies_in_use',
   number: 2,
   title: 'What people use today: policies found in the wild',
-  seconds: { full: 50, quick: 10 },
+  seconds: { full: 40, quick: 10 },
 
   async prepare(bench) {
     await makeDatabase(bench)

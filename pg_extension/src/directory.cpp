@@ -577,7 +577,7 @@ Standing standing_of(const char *user_id, const char *tenant_id_or_null)
     const char nulls[] = {' ', ' ', asks_tenant ? ' ' : 'n'};
     run(&Prepared::standing, values, nulls);
     if (!sources.known)
-        sources = sources_of(prepared.standing, relation_of_ours("suspension"));
+        sources = sources_of(prepared.standing, {relation_of_ours("suspension"), relation_of_ours("token_cutoff")});
     if (SPI_processed > 0) {
         result.is_admin = flag(1);
         result.active = !flag(2);

@@ -79,7 +79,7 @@ void set_password_hash(const char *user_id, const char *hash);
 // Waits a second at most. Errors: 55P03 somebody else is changing it, 0A000 the view cannot be locked (it groups or unites).
 bool lock_password_hash(const char *user_id, const char *hash);
 
-// What the answers of standing_of() and the suspensions stand on. Taken before a question and equal to the one of now: the
+// What the answers of standing_of(), the suspensions and the cut-offs of signed tokens stand on. Taken before a question and equal to the one of now: the
 // question would have the same answer. Not known where the views' code can change its mind without a write, see
 // directory_sources.hpp, without shared_preload_libraries, on a standby, and in a transaction that has written.
 struct Version {

@@ -150,7 +150,7 @@ bool Sources::contain(Oid relation) const
     return false;
 }
 
-Sources sources_of(SPIPlanPtr plan, Oid one_more_table)
+Sources sources_of(SPIPlanPtr plan, std::initializer_list<Oid> more_tables)
 {
     Sources result{};
     const auto *source = static_cast<const CachedPlanSource *>(linitial(SPI_plan_get_plan_sources(plan)));
@@ -158,7 +158,8 @@ Sources sources_of(SPIPlanPtr plan, Oid one_more_table)
     ListCell *cell;
     foreach (cell, source->relationOids)
         result.traceable = add(&result, lfirst_oid(cell)) && result.traceable;
-    result.traceable = add(&result, one_more_table) && result.traceable;
+    for (const Oid table : more_tables)
+        result.traceable = add(&result, table) && result.traceable;
     result.known = source->is_valid; // nothing was altered meanwhile
     return result;
 }

@@ -2,6 +2,8 @@
 // same. Then the answer to a question changes only when somebody writes to one of these tables or alters their definition.
 #pragma once
 
+#include <initializer_list>
+
 #include "pg_prelude.hpp"
 
 namespace tenancy::directory {
@@ -19,7 +21,7 @@ struct Sources {
     bool contain(Oid relation) const;
 };
 
-// Of a plan of one statement that was run a moment ago, and one more table. May ereport.
-Sources sources_of(SPIPlanPtr plan, Oid one_more_table);
+// Of a plan of one statement that was run a moment ago, and of more tables. May ereport.
+Sources sources_of(SPIPlanPtr plan, std::initializer_list<Oid> more_tables);
 
 } // namespace tenancy::directory

@@ -8,6 +8,7 @@
 #include "directory.hpp"
 #include "guard.hpp"
 #include "relation_of_ours.hpp"
+#include "standing_cache.hpp"
 #include "suspension.hpp"
 #include "token_cutoff.hpp"
 
@@ -240,6 +241,8 @@ void record_bypass(const text *token, const char *issuer, const char *user)
                              .detail = detail.data});
 }
 
+char *copy_or_null(const char *text) { return text != nullptr ? pstrdup(text) : nullptr; }
+
 [[noreturn]] void refuse_tenant()
 {
     ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("this token does not open this tenant"),
@@ -274,13 +277,23 @@ bool attach(const text *token, const text *tenant_or_null)
         asked = to_server(claims.only_tenant);
     const bool spelled = asked != nullptr && is_spelled(directory::tenant_id_type(), asked);
 
-    // The directory gives the rights; a tenant claim can only take some away.
-    directory::Standing standing = directory::standing_of(user, spelled ? asked : nullptr);
+    // The directory gives the rights; a tenant claim can only take some away. What it said of this user and this tenant may be
+    // known still.
+    const double *issued = claims.has_issued ? &claims.issued : nullptr;
+    const standing_cache::Question question{nullptr, user, asked, nullptr, issued};
+    const directory::Version version = directory::version();
+    const bool wants_only = asked == nullptr && !limited; // the user's only tenant
+    const standing_cache::Answer at_hand =
+        spelled || wants_only ? standing_cache::find(question, version) : standing_cache::Answer{};
+    const bool known_still = at_hand.known == standing_cache::Known::as_of_now;
+    directory::Standing standing =
+        known_still ? directory::Standing{true, at_hand.is_admin, nullptr, copy_or_null(wants_only ? at_hand.tenant : asked),
+                                          copy_or_null(at_hand.role)}
+                    : directory::standing_of(user, spelled ? asked : nullptr);
     if (!standing.active)
         refuse("its user is disabled or not in the directory", false);
     // Before anything is said about tenants: a token that was taken back learns nothing.
-    const double *issued = claims.has_issued ? &claims.issued : nullptr;
-    if (token_cutoff::covers(user, nullptr, issued))
+    if (!known_still && token_cutoff::covers(user, nullptr, issued))
         refuse("operators have taken it back", false);
     const char *tenant = standing.tenant_id;
     if (tenant == nullptr && spelled && standing.is_admin)
@@ -291,15 +304,21 @@ bool attach(const text *token, const text *tenant_or_null)
         refuse("its user is no member of the tenant that it names", false);
 
     const bool bypass = asked == nullptr && standing.is_admin && !limited;
-    if (asked == nullptr && !bypass && !limited) {
+    if (wants_only && !bypass && !known_still) {
         tenant = directory::memberships_of(user).only_tenant;
         standing = directory::standing_of(user, tenant);
         tenant = standing.tenant_id;
     }
-    if (tenant != nullptr && token_cutoff::covers(user, tenant, issued))
+    if (tenant != nullptr && !known_still && token_cutoff::covers(user, tenant, issued))
         refuse("operators have taken it back", false);
-    if (tenant != nullptr)
+    if (tenant != nullptr && !known_still)
         suspension::require_not_suspended(tenant);
+    // Spelled in another way a tenant would stand in the context as the token has it, not as the directory does.
+    if (spelled && !known_still && standing.tenant_id != nullptr && strcmp(standing.tenant_id, asked) == 0)
+        standing_cache::keep(question, version, standing.is_admin, standing.role);
+    // An admin's is a bypass, which has no tenant.
+    if (wants_only && !known_still && !bypass)
+        standing_cache::keep(question, version, false, standing.role, tenant);
     if (bypass)
         record_bypass(token, holder.issuer, user);
     context::enter({user, tenant, nullptr, bypass, standing.role});

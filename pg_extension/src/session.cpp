@@ -305,8 +305,8 @@ struct Allowed {
 // What the account and the membership allow the session now, or 28000; 42501 when its tenant is suspended.
 Allowed require_standing(const Session &session)
 {
-    const standing_cache::Question question{session.id, session.user_id, session.tenant_id,
-                                            session.has_fingerprint ? session.fingerprint : nullptr};
+    const standing_cache::Question question{&session.id, session.user_id, session.tenant_id,
+                                            session.has_fingerprint ? session.fingerprint : nullptr, nullptr};
     const directory::Version version = directory::version();
     const standing_cache::Answer known = standing_cache::find(question, version);
     if (known.known == standing_cache::Known::as_of_now)

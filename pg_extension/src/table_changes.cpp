@@ -5,7 +5,6 @@ extern "C" {
 #include "executor/execdesc.h"
 #include "parser/parsetree.h"
 #include "port/atomics.h"
-#include "postmaster/autovacuum.h"
 #include "storage/ipc.h"
 #include "storage/shmem.h"
 }
@@ -96,7 +95,7 @@ void before_commit()
     if (is_strange_worker() && (has_id || IsLogicalWorker()))
         written.everything = true;
     // A function in C that wrote by itself, as bulk loaders do. Autovacuum writes statistics by itself.
-    if (has_id && !written.by_statement && !IsAutoVacuumWorkerProcess())
+    if (has_id && !written.by_statement && MyBackendType != B_AUTOVAC_WORKER)
         written.everything = true;
     if (has_id || written.everything_begun || is_strange_worker())
         count_begin();
