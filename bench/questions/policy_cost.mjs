@@ -224,9 +224,10 @@ shows what that costs another one: by hand the tenant is a parameter, and the ke
     }
   },
 
-  async end() {
+  async end(bench) {
     for (const connection of connections.values()) await connection.close()
     connections.clear()
+    await bench.dropDatabase(database)
   },
 }
 
