@@ -45,4 +45,4 @@ images-test: ## build them without an engine, run them, and let the API tests pa
 	@docker/test
 
 lint: ## check the shell scripts
-	shellcheck --external-sources --check-sourced setup.sh .ci/run bench/guard/run docker/build docker/test docker/postgres/entrypoint.sh docker/gateway/healthy.sh
+	shellcheck --external-sources --check-sourced setup.sh .ci/run bench/run bench/guard/run docker/build docker/test docker/postgres/entrypoint.sh docker/gateway/healthy.sh

@@ -30,6 +30,7 @@ PACKAGES_CLIENTS=(
 )
 
 # For `make bench`.
+# shellcheck disable=SC2034 # bench/run reads it
 PACKAGES_BENCH=(wrk)
 
 POLICY_RC=/usr/sbin/policy-rc.d
