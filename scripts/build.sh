@@ -63,6 +63,9 @@ build_gateway() {
     logged build-gateway cmake --build "$GATEWAY_BUILD" -j "$(nproc)"
 }
 
+# A request's path without network and database, for bench/guard.
+build_gateway_path() { logged build-gateway-path cmake --build "$GATEWAY_BUILD" --target gateway_path_bench -j "$(nproc)"; }
+
 # Only what the fuzzers need, with the compiler that has libFuzzer.
 build_gateway_fuzz() {
     forget_moved_build "$GATEWAY_FUZZ_BUILD"

@@ -72,6 +72,9 @@ build_tests() {
         step "building the gateway's fuzzers"
         build_gateway_fuzz >"$VAR/log/build-gateway-fuzz.log" 2>&1 || true
     fi
+    if [[ -z $ONLY_SUITE || $ONLY_SUITE == guard ]]; then
+        cmake --build "$GATEWAY_BUILD" --target gateway_path_bench -j "$(nproc)" >"$VAR/log/build-gateway-path.log" 2>&1 || true
+    fi
     make -C "$EXTENSION_DIR" "${options[@]}" faults >"$VAR/log/build-faults.log" 2>&1 || true
     installed=$("$PG_BIN/pg_config" --pkglibdir)/tenancy_faults.so
     if ! cmp -s "$EXTENSION_DIR/build/tenancy_faults.so" "$installed"; then
