@@ -31,12 +31,13 @@ constexpr std::size_t lingering_bytes = 4 << 20; // what a turned-away client ma
 constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
 
 std::string plain_answer(int status, std::string_view body) {
-    return "HTTP/1.1 " + std::to_string(status) + " " + std::string(reason_phrase(status)) +
-           "\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\nCache-Control: no-store\r\n"
-           "X-Content-Type-Options: nosniff\r\nReferrer-Policy: same-origin\r\nX-Frame-Options: DENY\r\n"
-           "Cross-Origin-Resource-Policy: same-origin\r\nContent-Security-Policy: default-src 'none'\r\n" +
-           (status == 503 ? "Retry-After: 1\r\n" : "") + "Content-Length: " + std::to_string(body.size()) +
-           "\r\n\r\n" + std::string(body);
+    std::string text = "HTTP/1.1 " + std::to_string(status) + " ";
+    text.append(reason_phrase(status)).append("\r\nConnection: close\r\n").append(common_headers);
+    text += "Content-Type: application/json; charset=utf-8\r\nCache-Control: no-store\r\n"
+            "Content-Security-Policy: default-src 'none'\r\n";
+    if (status == 503) text += "Retry-After: 1\r\n";
+    text.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n\r\n").append(body);
+    return text;
 }
 
 std::string address_text(const sockaddr_storage &address) {

@@ -45,7 +45,7 @@ struct ServerLimits {
     unsigned workers = 12;
     // Requests that need the database, sign-ins apart. 0: as many as there are workers, and no line before them.
     unsigned data_requests = 0;    // how many of the workers they may hold at once
-    std::size_t data_waiting = 512; // how many more may wait; further ones are refused at once
+    std::size_t data_waiting = 2'048; // how many more may wait, which costs little; further ones are refused at once
     milliseconds data_wait{5'000};  // how long one may wait
     unsigned slow_requests = 2; // how many workers expensive requests may hold at once
     std::size_t slow_waiting = 64; // how many more of them may wait; further ones are refused at once
