@@ -30,7 +30,7 @@ PACKAGES_CLIENTS=(
 )
 
 # For `make bench`.
-PACKAGES_BENCH=(wrk nginx-light pgbouncer)
+PACKAGES_BENCH=(wrk "${PACKAGES_SERVICES[@]}")
 
 POLICY_RC=/usr/sbin/policy-rc.d
 CREATECLUSTER_DIR=/etc/postgresql-common/createcluster.d
