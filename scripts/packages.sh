@@ -8,7 +8,7 @@ PACKAGES_UP=(
     ca-certificates curl
     g++ make cmake pkg-config
     "postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR" libpq-dev
-    libcpp-httplib-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libssl-dev libcrypt-dev zlib1g-dev
+    libcpp-httplib-dev nlohmann-json3-dev libcli11-dev libssl-dev libcrypt-dev zlib1g-dev
     libsystemd-dev prometheus-cpp-dev
     libgtest-dev
 )
@@ -31,7 +31,7 @@ PACKAGES_CLIENTS=(
 
 # For `make bench`.
 # shellcheck disable=SC2034 # bench/run reads it
-PACKAGES_BENCH=(wrk)
+PACKAGES_BENCH=(wrk "${PACKAGES_SERVICES[@]}")
 
 POLICY_RC=/usr/sbin/policy-rc.d
 CREATECLUSTER_DIR=/etc/postgresql-common/createcluster.d
