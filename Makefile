@@ -1,7 +1,7 @@
 # Shortcuts for people; everything is done by setup.sh and by the makefiles of the parts.
 
 .DEFAULT_GOAL := help
-.PHONY: help all up down test clients-test reset bench fuzz lint
+.PHONY: help all up down test clients-test test-matrix deb deb-test reset bench fuzz lint
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -20,6 +20,15 @@ test: ## run every test on a throw-away cluster
 clients-test: ## run the examples of docs/clients.md that need a JDK, Go or Prisma
 	@./setup.sh test clients
 
+test-matrix: ## build and test on PostgreSQL 15, 17 and 18; VERSIONS="17 18" takes some
+	@tests_pgtap/matrix $(VERSIONS)
+
+deb: ## build the Debian packages, in var/deb
+	@scripts/deb
+
+deb-test: ## install, use and purge the Debian packages in a clean root
+	@scripts/deb test
+
 reset: ## load the demo database afresh
 	@./setup.sh reset
 
@@ -30,4 +39,4 @@ fuzz: ## feed the parsers of signed tokens with nonsense for ten minutes
 	@$(MAKE) -C pg_extension fuzz
 
 lint: ## check the shell scripts
-	shellcheck --external-sources --check-sourced setup.sh .ci/run docker/test docker/postgres/entrypoint.sh docker/gateway/healthy.sh
+	shellcheck --external-sources --check-sourced setup.sh .ci/run scripts/deb scripts/deb_root_test.sh tests_pgtap/matrix tests_pgtap/setup/matrix_run.sh docker/test docker/postgres/entrypoint.sh docker/gateway/healthy.sh
