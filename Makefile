@@ -1,7 +1,7 @@
 # Shortcuts for people; everything is done by setup.sh and by the makefiles of the parts.
 
 .DEFAULT_GOAL := help
-.PHONY: help all up down test clients-test reset bench bench-quick bench-guard bench-guard-update fuzz images images-test memcheck sanitize lint
+.PHONY: help all up down test clients-test test-matrix deb deb-test reset bench bench-quick bench-guard bench-guard-update fuzz images images-test memcheck sanitize lint
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -19,6 +19,15 @@ test: ## run every test on a throw-away cluster
 
 clients-test: ## run the examples of docs/clients.md that need a JDK, Go or Prisma
 	@./setup.sh test clients
+
+test-matrix: ## build and test on PostgreSQL 15, 17 and 18; VERSIONS="17 18" takes some
+	@tests_pgtap/matrix $(VERSIONS)
+
+deb: ## build the Debian packages, in var/deb
+	@scripts/deb
+
+deb-test: ## install, use and purge the Debian packages in a clean root
+	@scripts/deb test
 
 reset: ## load the demo database afresh
 	@./setup.sh reset
@@ -45,4 +54,4 @@ images-test: ## build them without an engine, run them, and let the API tests pa
 	@docker/test
 
 lint: ## check the shell scripts
-	shellcheck --external-sources --check-sourced setup.sh .ci/run bench/run bench/guard/run docker/build docker/test docker/postgres/entrypoint.sh docker/gateway/healthy.sh
+	shellcheck --external-sources --check-sourced setup.sh .ci/run bench/run bench/guard/run scripts/deb scripts/deb_root_test.sh tests_pgtap/matrix tests_pgtap/setup/matrix_run.sh docker/build docker/test docker/postgres/entrypoint.sh docker/gateway/healthy.sh
