@@ -1,7 +1,7 @@
 # Shortcuts for people; everything is done by setup.sh and by the makefiles of the parts.
 
 .DEFAULT_GOAL := help
-.PHONY: help all up down test clients-test reset bench fuzz lint
+.PHONY: help all up down test clients-test reset bench fuzz lint format
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -29,5 +29,8 @@ bench: ## measure against hand-written SQL and against pgbench
 fuzz: ## feed the parsers of signed tokens with nonsense for ten minutes
 	@$(MAKE) -C pg_extension fuzz
 
-lint: ## check the shell scripts
-	shellcheck --external-sources --check-sourced setup.sh .ci/run docker/test docker/postgres/entrypoint.sh docker/gateway/healthy.sh
+lint: ## read all code with the linters
+	@./setup.sh lint
+
+format: ## write the C++ files anew as .clang-format has them
+	@./setup.sh format
