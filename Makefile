@@ -1,7 +1,7 @@
 # Shortcuts for people; everything is done by setup.sh and by the makefiles of the parts.
 
 .DEFAULT_GOAL := help
-.PHONY: help all up down test clients-test test-matrix deb deb-test reset bench bench-quick bench-guard bench-guard-update fuzz images images-test memcheck sanitize lint
+.PHONY: help all up down test clients-test test-matrix deb deb-test reset bench bench-quick bench-guard bench-guard-update fuzz images images-test memcheck sanitize lint format
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -53,5 +53,8 @@ images: ## build the images of docker/ with Docker, podman or buildah
 images-test: ## build them without an engine, run them, and let the API tests pass on them; as root on Debian
 	@docker/test
 
-lint: ## check the shell scripts
-	shellcheck --external-sources --check-sourced setup.sh .ci/run bench/run bench/guard/run scripts/deb scripts/deb_root_test.sh tests_pgtap/matrix tests_pgtap/setup/matrix_run.sh docker/build docker/test docker/postgres/entrypoint.sh docker/gateway/healthy.sh
+lint: ## read all code with the linters
+	@./setup.sh lint
+
+format: ## write the C++ files anew as .clang-format has them
+	@./setup.sh format

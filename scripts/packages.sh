@@ -14,6 +14,8 @@ PACKAGES_UP=(
 )
 # Programs that tests start themselves. Their packages would start them as services of the machine.
 PACKAGES_SERVICES=(pgbouncer nginx)
+# What reads the code. The long ones only `lint` runs.
+PACKAGES_LINT_QUICK=(shellcheck cppcheck)
 PACKAGES_TEST=(
     pgtap libtap-parser-sourcehandler-pgtap-perl
     clang libclang-rt-dev valgrind
@@ -21,8 +23,10 @@ PACKAGES_TEST=(
     chromium fonts-dejavu-core # the letters of the pictures that tests compare
     python3-psycopg python3-psycopg-pool python3-psycopg2 python3-sqlalchemy python3-django
     ruby-pg ruby-connection-pool ruby-activerecord ruby-actionpack
+    "${PACKAGES_LINT_QUICK[@]}"
     "${PACKAGES_SERVICES[@]}"
 )
+PACKAGES_LINT=("${PACKAGES_LINT_QUICK[@]}" clang-tidy clang-format)
 # For the examples in compiled languages, which only `test clients` runs.
 PACKAGES_CLIENTS=(
     default-jdk-headless libpostgresql-jdbc-java libhikaricp-java libslf4j-java
