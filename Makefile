@@ -1,7 +1,8 @@
 # Shortcuts for people; everything is done by setup.sh and by the makefiles of the parts.
 
 .DEFAULT_GOAL := help
-.PHONY: help all up down test clients-test reset bench bench-quick bench-guard bench-guard-update fuzz memcheck sanitize lint
+PG_BIN = $(or $(TENANCY_PG_BIN),/usr/lib/postgresql/15/bin)
+.PHONY: help all up down test clients-test reset bench bench-quick bench-guard bench-guard-update fuzz sanitize valgrind lint
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -38,5 +39,20 @@ bench-guard-update: ## write that baseline
 fuzz: ## feed the parsers of signed tokens with nonsense for ten minutes
 	@$(MAKE) -C pg_extension fuzz
 
+sanitize: build/gateway-address/gateway_tests build/gateway-thread/gateway_tests ## run tests with sanitizers; FILES="20_context.sql …" names files of pgTAP
+	@$(MAKE) -C pg_extension core-sanitize PG_CONFIG=$(PG_BIN)/pg_config
+	build/gateway-address/gateway_tests --gtest_brief=1
+	build/gateway-thread/gateway_tests --gtest_brief=1
+	@PATH=$(PG_BIN):$$PATH pg_extension/test/checkers/run undefined $(FILES)
+
+valgrind: ## run pgTAP files on a server under valgrind, a minute or more each; FILES="20_context.sql …"
+	@PATH=$(PG_BIN):$$PATH pg_extension/test/checkers/run memcheck $(FILES)
+
+# cmake sees what is old.
+.PHONY: build/gateway-address/gateway_tests build/gateway-thread/gateway_tests
+build/gateway-%/gateway_tests:
+	@cmake -S gateway -B $(@D) -DGATEWAY_SANITIZE=$* >/dev/null
+	@cmake --build $(@D) --target gateway_tests -j "$$(nproc)"
+
 lint: ## check the shell scripts
-	shellcheck --external-sources --check-sourced setup.sh .ci/run bench/guard/run docker/test docker/postgres/entrypoint.sh docker/gateway/healthy.sh
+	shellcheck --external-sources --check-sourced setup.sh .ci/run bench/guard/run pg_extension/test/checkers/run docker/test docker/postgres/entrypoint.sh docker/gateway/healthy.sh
