@@ -1,7 +1,8 @@
 # Shortcuts for people; everything is done by setup.sh and by the makefiles of the parts.
 
 .DEFAULT_GOAL := help
-.PHONY: help all up down test clients-test reset bench bench-quick bench-guard bench-guard-update fuzz images images-test memcheck sanitize lint
+PG_BIN = $(or $(TENANCY_PG_BIN),/usr/lib/postgresql/15/bin)
+.PHONY: help all up down test clients-test test-matrix deb deb-test reset bench bench-quick bench-guard bench-guard-update fuzz images images-test sanitize valgrind lint format
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -19,6 +20,15 @@ test: ## run every test on a throw-away cluster
 
 clients-test: ## run the examples of docs/clients.md that need a JDK, Go or Prisma
 	@./setup.sh test clients
+
+test-matrix: ## build and test on PostgreSQL 15, 17 and 18; VERSIONS="17 18" takes some
+	@tests_pgtap/matrix $(VERSIONS)
+
+deb: ## build the Debian packages, in var/deb
+	@scripts/deb
+
+deb-test: ## install, use and purge the Debian packages in a clean root
+	@scripts/deb test
 
 reset: ## load the demo database afresh
 	@./setup.sh reset
@@ -44,5 +54,23 @@ images: ## build the images of docker/ with Docker, podman or buildah
 images-test: ## build them without an engine, run them, and let the API tests pass on them; as root on Debian
 	@docker/test
 
-lint: ## check the shell scripts
-	shellcheck --external-sources --check-sourced setup.sh .ci/run bench/guard/run docker/build docker/test docker/postgres/entrypoint.sh docker/gateway/healthy.sh
+sanitize: build/gateway-address/gateway_tests build/gateway-thread/gateway_tests ## run tests with sanitizers; FILES="20_context.sql …" names files of pgTAP
+	@$(MAKE) -C pg_extension core-sanitize PG_CONFIG=$(PG_BIN)/pg_config
+	build/gateway-address/gateway_tests --gtest_brief=1
+	build/gateway-thread/gateway_tests --gtest_brief=1
+	@PATH=$(PG_BIN):$$PATH pg_extension/test/checkers/run undefined $(FILES)
+
+valgrind: ## run pgTAP files on a server under valgrind, a minute or more each; FILES="20_context.sql …"
+	@PATH=$(PG_BIN):$$PATH pg_extension/test/checkers/run memcheck $(FILES)
+
+# cmake sees what is old.
+.PHONY: build/gateway-address/gateway_tests build/gateway-thread/gateway_tests
+build/gateway-%/gateway_tests:
+	@cmake -S gateway -B $(@D) -DGATEWAY_SANITIZE=$* >/dev/null
+	@cmake --build $(@D) --target gateway_tests -j "$$(nproc)"
+
+lint: ## read all code with the linters
+	@./setup.sh lint
+
+format: ## write the C++ files anew as .clang-format has them
+	@./setup.sh format

@@ -30,6 +30,8 @@ source "$ROOT/scripts/demo.sh"
 source "$ROOT/scripts/gateway.sh"
 # shellcheck source=scripts/running.sh
 source "$ROOT/scripts/running.sh"
+# shellcheck source=scripts/lint.sh
+source "$ROOT/scripts/lint.sh"
 # shellcheck source=scripts/tests.sh
 source "$ROOT/scripts/tests.sh"
 
@@ -44,6 +46,8 @@ Usage: ./setup.sh COMMAND
   env     print shell exports for other tools:  eval "$(./setup.sh env)"
   test    run every test on a throw-away cluster; also while the demo is up. test SUITE runs one,
           test pgtap FILE… and test e2e FILE… some files of it
+  lint    read the code with shellcheck, cppcheck, ESLint, TypeScript and clang-tidy; lint NAME… with some
+  format  write the C++ files anew as .clang-format has them
 
 With the word many after them, up serves a second demo beside the first, of users with many
 tenants, and reset, psql and env work on that one.
@@ -61,7 +65,7 @@ TEXT
 command=${1:-help}
 shift || true
 case $command in
-    up | down | reset | psql | env | test) "cmd_$command" "$@" ;;
+    up | down | reset | psql | env | test | lint | format) "cmd_$command" "$@" ;;
     help | -h | --help) usage ;;
     *)
         usage >&2

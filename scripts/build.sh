@@ -15,11 +15,43 @@ BUILD_LOCK_FD=8
 # Two runs in one working copy must not build into the same folders at once.
 build_all() {
     exclusive_lock "$BUILD_LOCK_FD" "$VAR/build.lock" build
+    beside build_gateway
+    beside build_page
     build_extension
     install_extension
-    build_gateway
-    build_page
+    finish build_gateway
+    finish build_page
     exec 8>&-
+}
+
+declare -A BESIDE_PID=()
+
+# beside FUNCTION: starts it in the background, for finish FUNCTION to wait for. A process group of its own, so that all
+# of it can be ended: a shell's background processes do not hear a Ctrl-C.
+beside() {
+    on_exit stop_beside
+    set -m
+    (
+        trap - EXIT HUP INT TERM
+        "$1"
+    ) </dev/null 7>&- &
+    set +m
+    BESIDE_PID[$1]=$!
+}
+
+# It has said itself what failed.
+finish() {
+    local pid=${BESIDE_PID[$1]}
+    wait "$pid" || exit 1
+    unset "BESIDE_PID[$1]"
+}
+
+stop_beside() {
+    local name
+    for name in "${!BESIDE_PID[@]}"; do
+        kill -TERM -- "-${BESIDE_PID[$name]}" 2>/dev/null || true
+    done
+    BESIDE_PID=()
 }
 
 build_extension() {
@@ -62,6 +94,9 @@ build_gateway() {
     fi
     logged build-gateway cmake --build "$GATEWAY_BUILD" -j "$(nproc)"
 }
+
+# A request's path without network and database, for bench/guard.
+build_gateway_path() { logged build-gateway-path cmake --build "$GATEWAY_BUILD" --target gateway_path_bench -j "$(nproc)"; }
 
 # Only what the fuzzers need, with the compiler that has libFuzzer.
 build_gateway_fuzz() {

@@ -8,12 +8,14 @@ PACKAGES_UP=(
     ca-certificates curl
     g++ make cmake pkg-config
     "postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR" libpq-dev
-    libcpp-httplib-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libssl-dev libcrypt-dev zlib1g-dev
+    libcpp-httplib-dev nlohmann-json3-dev libcli11-dev libssl-dev libcrypt-dev zlib1g-dev
     libsystemd-dev prometheus-cpp-dev
     libgtest-dev
 )
 # Programs that tests start themselves. Their packages would start them as services of the machine.
 PACKAGES_SERVICES=(pgbouncer nginx)
+# What reads the code. The long ones only `lint` runs.
+PACKAGES_LINT_QUICK=(shellcheck cppcheck)
 PACKAGES_TEST=(
     pgtap libtap-parser-sourcehandler-pgtap-perl
     clang libclang-rt-dev valgrind
@@ -21,8 +23,10 @@ PACKAGES_TEST=(
     chromium fonts-dejavu-core # the letters of the pictures that tests compare
     python3-psycopg python3-psycopg-pool python3-psycopg2 python3-sqlalchemy python3-django
     ruby-pg ruby-connection-pool ruby-activerecord ruby-actionpack
+    "${PACKAGES_LINT_QUICK[@]}"
     "${PACKAGES_SERVICES[@]}"
 )
+PACKAGES_LINT=("${PACKAGES_LINT_QUICK[@]}" clang-tidy clang-format)
 # For the examples in compiled languages, which only `test clients` runs.
 PACKAGES_CLIENTS=(
     default-jdk-headless libpostgresql-jdbc-java libhikaricp-java libslf4j-java
@@ -30,7 +34,8 @@ PACKAGES_CLIENTS=(
 )
 
 # For `make bench`.
-PACKAGES_BENCH=(wrk)
+# shellcheck disable=SC2034 # bench/run reads it
+PACKAGES_BENCH=(wrk "${PACKAGES_SERVICES[@]}")
 
 POLICY_RC=/usr/sbin/policy-rc.d
 CREATECLUSTER_DIR=/etc/postgresql-common/createcluster.d

@@ -15,10 +15,10 @@ cmd_test() {
     ONLY_FILES=("${@:2}")
     case $ONLY_SUITE in
     pgtap | e2e) ;;
-    '' | extension-core | extension-fuzz | gateway-fuzz | gateway-unit | guard | page-unit | clients)
+    '' | extension-core | extension-fuzz | gateway-fuzz | gateway-unit | page-unit | lint | guard | clients)
         ((${#ONLY_FILES[@]} == 0)) || die "only pgtap and e2e take names of files"
         ;;
-    *) die "there is no suite $ONLY_SUITE: extension-core, extension-fuzz, gateway-fuzz, gateway-unit, guard, page-unit, pgtap, e2e, clients" ;;
+    *) die "there is no suite $ONLY_SUITE: extension-core, extension-fuzz, gateway-fuzz, gateway-unit, page-unit, lint, guard, pgtap, e2e, clients" ;;
     esac
     TEST_COUNTS=
     on_exit say_counts
@@ -26,23 +26,30 @@ cmd_test() {
     ensure_packages "${PACKAGES_UP[@]}" "${PACKAGES_TEST[@]}"
     [[ $ONLY_SUITE != clients ]] || ensure_packages "${PACKAGES_CLIENTS[@]}"
     ensure_node
-    build_all
-    exclusive_lock 8 "$VAR/build.lock" build
-    build_tests
-    exec 8>&-
+    exclusive_lock "$BUILD_LOCK_FD" "$VAR/build.lock" build
+    beside build_gateway
+    beside build_page
+    [[ -n $ONLY_SUITE && $ONLY_SUITE != gateway-fuzz ]] || beside try_build_gateway_fuzz
+    build_extension
+    install_extension
+    build_extension_tests
 
     clear_stale_tests
     instance_of_test
     on_exit end_test
-    step "starting a throw-away cluster and gateway"
+    step "starting a throw-away cluster"
     ensure_cluster
     make_pgtap_database
-    serve_demo many
-    TEST_MANY_URL=http://127.0.0.1:$GATEWAY_PORT
-    TEST_MANY_GATEWAY_URL=$(gateway_url)
-    serve_demo one
-    make_demo_templates
+    make_demos
     write_server_commands
+    # The database's tests need none of what is still being built.
+    start_suite pgtap pgtap_suite "${ONLY_FILES[@]}"
+    finish build_gateway
+    finish build_page
+    [[ ! ${BESIDE_PID[try_build_gateway_fuzz]:-} ]] || finish try_build_gateway_fuzz
+    [[ -n $ONLY_SUITE && $ONLY_SUITE != guard ]] || try_build_gateway_path
+    exec 8>&-
+    start_gateways
     test_environment
 
     PASSED=0
@@ -60,23 +67,29 @@ cmd_test() {
 say_counts() { say "${TEST_COUNTS:-0 passed, 1 failed}"; }
 
 # What suites need built or installed, here because of the lock. Where it fails, the suite fails and says why.
-build_tests() {
+build_extension_tests() {
     local options=("PG_CONFIG=$PG_BIN/pg_config") installed
     npm_ci "$E2E_DIR"
     npm_ci "$ROOT/examples/node"
     [[ $ONLY_SUITE != clients ]] || npm_ci "$ROOT/examples/prisma"
     step "building the extension's tests"
-    make -C "$EXTENSION_DIR" "${options[@]}" build/core_test >"$VAR/log/build-core-test.log" 2>&1 || true
-    make -C "$EXTENSION_DIR" "${options[@]}" build/jwt_fuzz >"$VAR/log/build-fuzz.log" 2>&1 || true
-    if [[ -z $ONLY_SUITE || $ONLY_SUITE == gateway-fuzz ]]; then
-        step "building the gateway's fuzzers"
-        build_gateway_fuzz >"$VAR/log/build-gateway-fuzz.log" 2>&1 || true
-    fi
-    make -C "$EXTENSION_DIR" "${options[@]}" faults >"$VAR/log/build-faults.log" 2>&1 || true
+    make -C "$EXTENSION_DIR" "${options[@]}" -k -j "$(nproc)" build/core_test build/jwt_fuzz faults \
+        >"$VAR/log/build-extension-tests.log" 2>&1 || true
     installed=$("$PG_BIN/pg_config" --pkglibdir)/tenancy_faults.so
     if ! cmp -s "$EXTENSION_DIR/build/tenancy_faults.so" "$installed"; then
         as_root make -C "$EXTENSION_DIR" "${options[@]}" install-faults >"$VAR/log/install-faults.log" 2>&1 || true
     fi
+}
+
+# Where it fails, its suite builds again and tells.
+try_build_gateway_fuzz() {
+    step "building the gateway's fuzzers"
+    build_gateway_fuzz >"$VAR/log/build-gateway-fuzz.log" 2>&1 || true
+}
+
+# What the guard counts; where it fails, the guard fails.
+try_build_gateway_path() {
+    cmake --build "$GATEWAY_BUILD" --target gateway_path_bench -j "$(nproc)" >"$VAR/log/build-gateway-path.log" 2>&1 || true
 }
 
 instance_of_test() {
@@ -92,6 +105,7 @@ instance_of_test() {
     TEST_KEEPS_LOGS=
     mkdir -p "$TEST_RESULTS"
     mkdir -m 700 "$INSTANCE_SECRETS" "$INSTANCE_LOG" "$INSTANCE_RUN"
+    mkdir -m 1777 "$INSTANCE/tmp"
     make_server_folder "$INSTANCE_SOCKET"
 }
 
@@ -175,17 +189,28 @@ make_pgtap_database() {
     admin_psql -d pgtap -c 'create extension pgtap'
 }
 
-# Both demos as they were at first, for tests that copy one to change it. The names are the gateways' databases, with
-# _template.
-make_demo_templates() {
+# Both demos, and both as they were at first, for tests that copy one to change it: the names are the gateways'
+# databases, with _template. All before the first suite, because roles and the extension's first creation concern the
+# whole cluster.
+make_demos() {
     local demo
-    [[ -z $ONLY_SUITE || $ONLY_SUITE == e2e ]] || return 0
     for demo in "${DEMOS[@]}"; do
         use_demo "$demo"
+        ensure_demo
+        [[ -z $ONLY_SUITE || $ONLY_SUITE == e2e ]] || continue
         DEMO_DATABASE+=_template
         load_demo
     done
+}
+
+start_gateways() {
+    step "starting the gateways"
+    use_demo many
+    ensure_gateway
+    TEST_MANY_URL=http://127.0.0.1:$GATEWAY_PORT
+    TEST_MANY_GATEWAY_URL=$(gateway_url)
     use_demo one
+    ensure_gateway
 }
 
 # One word each, so that a suite can run them with or without a shell. Their output goes to
@@ -206,11 +231,18 @@ write_server_commands() {
     done
 }
 
-test_environment() {
+# What the database's tests need.
+database_environment() {
     # Tests that make servers of their own ask pg_config where its programs are.
     export PATH=$PG_BIN:$PATH
-    export PGHOST=127.0.0.1 PGPORT=$PG_PORT PGUSER=postgres PGDATABASE=$DEMO_DATABASE
-    export PGPASSFILE=$INSTANCE_SECRETS/pgpass
+    export PGHOST=127.0.0.1 PGPORT=$PG_PORT PGUSER=postgres PGPASSFILE=$INSTANCE_SECRETS/pgpass
+    # What browsers and tools leave in their temporary folder goes with ours.
+    export TMPDIR=$INSTANCE/tmp
+}
+
+test_environment() {
+    database_environment
+    export PGDATABASE=$DEMO_DATABASE
     export TENANCY_URL=http://127.0.0.1:$GATEWAY_PORT TENANCY_MANY_URL=$TEST_MANY_URL
     TENANCY_GATEWAY_URL=$(gateway_url)
     export TENANCY_GATEWAY_URL TENANCY_MANY_GATEWAY_URL=$TEST_MANY_GATEWAY_URL
@@ -219,9 +251,6 @@ test_environment() {
     export TENANCY_TEST_PG_START=$INSTANCE/bin/pg_start
     # For a suite that starts a server of its own.
     export TENANCY_TEST_PG_BIN=$PG_BIN
-    # What browsers and tools leave in their temporary folder goes with ours.
-    mkdir -m 1777 "$INSTANCE/tmp"
-    export TMPDIR=$INSTANCE/tmp
     # The program under test, for suites that start one of their own.
     export TENANCY_GATEWAY_BIN=$INSTANCE/$GATEWAY.app/tenancy-gateway
     TENANCY_MANY_GATEWAY_BIN=$(use_demo many && printf %s "$INSTANCE/$GATEWAY.app/tenancy-gateway")
@@ -237,11 +266,12 @@ run_suites() {
         env GTEST_OUTPUT="json:$results/gateway-unit.json" "$GATEWAY_BUILD/gateway_tests"
     suite page-unit vitest "$results/page-unit.json" \
         npm --prefix "$PAGE_DIR" test -- --reporter=default --reporter=json --outputFile.json="$results/page-unit.json"
+    suite lint tap "$results/lint.log" run_lints "${LINTS_QUICK[@]}"
     # The fuzzers and the guard take what the database's tests leave of two processors; instructions are the same under load.
     start_suite guard "$ROOT/bench/guard/run" --built
     start_suite extension-fuzz fuzz_suite
     start_suite gateway-fuzz gateway_fuzz_suite
-    suite pgtap tap "$results/pgtap.log" pgtap_suite "${ONLY_FILES[@]}"
+    end_suite pgtap tap "$results/pgtap.log"
     end_suite guard tap "$results/guard.log"
     end_suite extension-fuzz tap "$results/extension-fuzz.log"
     end_suite gateway-fuzz tap "$results/gateway-fuzz.log"
@@ -297,6 +327,7 @@ pgtap_suite() {
         *.sh) scripts+=("$file") ;;
         esac
     done
+    database_environment
     export PGDATABASE=pgtap
     psql -X -q -v ON_ERROR_STOP=1 -f setup/fixture.sql || return
     ((${#sql[@]} == 0)) || pg_prove --verbose "${sql[@]}" || status=1
@@ -331,9 +362,11 @@ start_suite() {
     shift
     # In the background, so that Ctrl-C reaches this shell at once and it can end the suite:
     # `timeout` gives the suite a process group and hands signals on to all of it.
-    export -f pgtap_suite e2e_suite fuzz_suite gateway_fuzz_suite fuzz_gateway build_gateway_fuzz clients_suite forget_moved_build
+    export -f pgtap_suite e2e_suite fuzz_suite gateway_fuzz_suite fuzz_gateway build_gateway_fuzz clients_suite forget_moved_build \
+        database_environment run_lints shell_scripts lint_shellcheck lint_cppcheck lint_eslint lint_types say
+    export PG_PORT INSTANCE INSTANCE_SECRETS
     export ROOT TEST_RESULTS E2E_DIR EXTENSION_DIR GATEWAY_BUILD GATEWAY_FUZZ_BUILD PG_BIN
-    timeout --kill-after=10 "$SUITE_SECONDS" bash -c '"$@"' suite "$@" >"$TEST_RESULTS/$name.log" 2>&1 </dev/null 7>&- &
+    timeout --kill-after=10 "$SUITE_SECONDS" bash -c '"$@"' suite "$@" >"$TEST_RESULTS/$name.log" 2>&1 </dev/null 7>&- 8>&- &
     SUITE_PID[$name]=$!
     SUITE_BEGAN[$name]=$SECONDS
     write_pid_file "$INSTANCE_RUN/$name.suite" "${SUITE_PID[$name]}"

@@ -1,7 +1,7 @@
 -- Searches under row security: indexes serve them as far as tenancy.shared_index_search allows, they find what the built-in
 -- operators find, and their errors tell nothing of other tenants' rows.
 
-select plan(53);
+select plan(54);
 
 set client_min_messages = warning;
 create extension if not exists pg_trgm;
@@ -136,6 +136,9 @@ drop index shop.letter_words;
 create index letter_own on shop.letter using gin (words tenancy.tsvector_ops);
 select matches(pg_temp.explain_as('a', 'ann', $$select * from shop.letter where words @@ 'b6d767d2f8ed5d21a44b0e5886680cb9'$$),
   'Recheck Cond: \(words OPERATOR\(tenancy\.@@\).*Index Scan on letter_own', 'an index of class tenancy.tsvector_ops serves full-text search whatever the setting says');
+create index letter_paths on shop.letter using gin (data tenancy.jsonb_path_ops);
+select matches(pg_temp.explain_as('a', 'ann', $$select * from shop.letter where data @> '{"n": 22}'$$),
+  'Index Scan on letter_paths.*Index Cond: \(data OPERATOR\(tenancy\.@>\)', 'one of class tenancy.jsonb_path_ops serves documents');
 create function pg_temp.my_plan(statement text) returns text language plpgsql as
 $$
 declare
@@ -236,4 +239,5 @@ select tests.tell('owner', format('alter database %I reset tenancy.shared_index_
 drop function shop.find_letters(tsquery);
 drop view shop.letters;
 drop table shop.letter, shop.parcel;
+drop extension pg_trgm;
 select * from finish();

@@ -10,7 +10,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/setup/tap.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/setup/cluster.sh"
 
 start_cluster -c max_prepared_transactions=2 || give_up "the cluster did not start"
-run() { PGHOST=$cluster PGPORT=5432 PGUSER=$owner PGPASSFILE= PGPASSWORD=$password PGDATABASE=postgres psql -Xq -v ON_ERROR_STOP=1 "$@" 2>/dev/null; }
+run() { PGHOST=$cluster PGPORT=5432 PGUSER=$owner PGPASSFILE='' PGPASSWORD=$password PGDATABASE=postgres psql -Xq -v ON_ERROR_STOP=1 "$@" 2>/dev/null; }
 run -o /dev/null -c 'create extension tenancy' -c 'create role migrator' -c 'grant create on database postgres to migrator' \
     -c 'select tenancy.harden(true)' || give_up "the database could not be set up"
 

@@ -1,28 +1,33 @@
-// counts.mjs compare|update BASELINE TIMES PROFILE MADE_WITH: reads what callgrind counted, and compares it with the
-// baseline, in the form of TAP, or writes the baseline. PROFILE is the name of callgrind's files without their numbers.
+// counts.mjs compare|update BASELINE TIMES FOLDER MADE_WITH: reads what callgrind counted, and compares it with the
+// baseline, in the form of TAP, or writes the baseline.
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { readProfile } from "./profile.mjs";
+import { readProfile, subtract } from "./profile.mjs";
 
 const LIMIT = 0.05;
 
-const [mode, baselineFile, timesText, profile, madeWithText] = process.argv.slice(2);
+const [mode, baselineFile, timesText, folder, madeWithText] = process.argv.slice(2);
 const times = Number(timesText);
 const madeWith = JSON.parse(madeWithText);
 
-// The parts of the backend's profile are counted from 1. The second one holds nothing but a mark, then each measurement has
-// two: what fills the caches, and what counts. `of`: only what this function costs with all that it calls, for each call.
+// Of `times` calls. The parts of the backend's profile are counted from 1; the second one holds nothing but a mark, then
+// each measurement has two: what fills the caches, and what counts.
+const backend = (part) => subtract(readProfile(`${folder}/backend/profile.${part}`), readProfile(`${folder}/backend/profile.2`));
+const gateway = () => subtract(readProfile(`${folder}/gateway/${2 * times}`), readProfile(`${folder}/gateway/${times}`));
+
+// `of`: only what this function costs with all that it calls, for each call.
 const measurements = [
-  { name: "attach by a session token", part: 4, of: "tenancy_attach" },
-  { name: "attach by a signed token (HS256)", part: 6, of: "tenancy_attach" },
-  { name: "begin, attach, point read and commit", part: 8 },
-  { name: "point read of a protected table", part: 10 },
-  { name: "tenancy.tenant_bigint()", part: 12, of: "tenancy_tenant_bigint" },
+  { name: "attach by a session token", profile: () => backend(4), of: "tenancy_attach" },
+  { name: "attach by a signed token (HS256)", profile: () => backend(6), of: "tenancy_attach" },
+  { name: "begin, attach, point read and commit", profile: () => backend(8) },
+  { name: "point read of a protected table", profile: () => backend(10) },
+  { name: "tenancy.tenant_bigint()", profile: () => backend(12), of: "tenancy_tenant_bigint" },
+  { name: "the gateway's path of a request", profile: gateway },
 ];
 
-function measure({ part, of }) {
-  const { total, functions } = readProfile(`${profile}.${part}`);
-  if (of === undefined) return count(total - readProfile(`${profile}.2`).total, times, functions);
+function measure({ profile, of }) {
+  const { total, functions } = profile();
+  if (of === undefined) return count(total, times, functions);
   const { inclusive = 0, calls = 0 } = functions.get(of) ?? {};
   if (calls === 0) throw new Error(`${of} was not called`);
   return count(inclusive, calls, functions);

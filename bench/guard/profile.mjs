@@ -1,4 +1,4 @@
-// Reads a file of callgrind: what each function cost in itself and with what it called.
+// Profiles of callgrind: what each function cost in itself and with what it called.
 
 import { readFileSync } from "node:fs";
 
@@ -46,4 +46,20 @@ export function readProfile(file) {
   }
   for (const each of functions.values()) each.inclusive = each.self + each.called;
   return { total, functions };
+}
+
+// What the first profile has more than the second.
+export function subtract(profile, other) {
+  const functions = new Map();
+  for (const [name, each] of profile.functions) {
+    const { self = 0, called = 0, calls = 0, inclusive = 0 } = other.functions.get(name) ?? {};
+    functions.set(name, {
+      ...each,
+      self: each.self - self,
+      called: each.called - called,
+      calls: each.calls - calls,
+      inclusive: each.inclusive - inclusive,
+    });
+  }
+  return { total: profile.total - other.total, functions };
 }

@@ -33,7 +33,7 @@ export async function serve(program, words, { port, env = {}, nobody = false }) 
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (text) => (said = (said + text).slice(-2000)))
   child.on('error', (error) => (said += error.message))
-  const until = performance.now() + 20_000
+  const until = performance.now() + 60_000
   while (!(await listens(port))) {
     if (child.exitCode !== null || child.pid === undefined) throw new Error(`${path.basename(program)} did not start: ${said.trim()}`)
     if (performance.now() > until) throw new Error(`${path.basename(program)} does not listen on ${port}: ${said.trim()}`)

@@ -14,7 +14,7 @@ const peers = [
   { name: 'Fastify + pg, one statement', program: 'fastify_single', aim: 2 },
   { name: 'Fastify + pg, BEGIN … COMMIT', program: 'fastify_transaction', aim: 3.5 },
   { name: 'NestJS + Prisma', program: 'nest_prisma', aim: 25 },
-  { name: 'PostGraphile', program: 'postgraphile', graphql: '{ allPatients(orderBy: ID_ASC) { nodes { id tenantId firstName lastName dob } } }' },
+  { name: 'PostGraphile', program: 'postgraphile', graphql: '{ allPatients(orderBy: ROW_ID_ASC) { nodes { id: rowId tenantId firstName lastName dob } } }' },
 ]
 const started = []
 

@@ -1,6 +1,6 @@
 // Question 8: search under row security. The same searches on a protected table and, with a WHERE by hand, on its unprotected
-// copy with the same rows and indexes: where tenancy.shared_index_search is on, where it is off, and with an index of class
-// tenancy.tsvector_ops.
+// copy with the same rows and indexes: where tenancy.shared_index_search is on, where it is off, and with indexes of class
+// tenancy.tsvector_ops and tenancy.jsonb_path_ops.
 //
 // Tenant 1 has three rows of ten, tenant 2 one, tenant 3 a thousandth of the rest, as in tables.mjs.
 
@@ -32,7 +32,7 @@ const nameOf = ({ search, tenant }) => `${search}; ${whose[tenant]}`
 const sides = {
   'by hand': { schema: 'plain_letter' },
   protected: { schema: 'guarded_letter' },
-  'own class': { schema: 'own_letter', only: /full text/ },
+  'own class': { schema: 'own_letter', only: /full text|jsonb/ },
   off: { schema: 'guarded_letter', settings: { 'tenancy.shared_index_search': 'off' }, only: /rare|^like/ },
 }
 
@@ -42,6 +42,7 @@ let plans
 async function fillSchema(bench, schema, rows) {
   const filler = await bench.superuser(database, { synchronous_commit: 'on', maintenance_work_mem: '128MB' })
   const words = schema.startsWith('own') ? 'words tenancy.tsvector_ops' : 'words'
+  const data = schema.startsWith('own') ? 'tenancy.jsonb_path_ops' : 'jsonb_path_ops'
   await filler.query(
     `create schema ${schema};
      create table ${schema}.letter (
@@ -57,7 +58,8 @@ async function fillSchema(bench, schema, rows) {
      create index on ${schema}.letter (tenant_id, title text_pattern_ops);
      create index on ${schema}.letter using gin (${words});
      create index on ${schema}.letter using gin (tenant_id, ${words});
-     ${schema.startsWith('own') ? '' : `create index on ${schema}.letter using gin (body gin_trgm_ops); create index on ${schema}.letter using gin (data jsonb_path_ops); create index on ${schema}.letter using gin (tags);`}
+     ${schema.startsWith('own') ? '' : `create index on ${schema}.letter using gin (body gin_trgm_ops); create index on ${schema}.letter using gin (tags);`}
+     create index on ${schema}.letter using gin (data ${data});
      grant usage on schema ${schema} to tenancy_user;
      grant select on ${schema}.letter to tenancy_user;
      ${schema.startsWith('plain') ? '' : `select count(*) from tenancy.protect('${schema}.letter');`}`,
@@ -102,19 +104,19 @@ export default {
       for (const [side, { schema, only }] of Object.entries(sides)) {
         if (only && !only.test(cell.search)) continue
         const byHand = side === 'by hand'
+        // The tenant is a constant by hand, so that its own plan is made and kept on both sides.
         const connection = open[side]
         const begin = () => connection.query(`begin; select tenancy.attach('${token}')`)
-        const text = `select count(*), min(id) from ${schema}.letter where ${where}${byHand ? ' and tenant_id = $1' : ''}`
-        const values = byHand ? [tenant] : []
+        const text = `select count(*), min(id) from ${schema}.letter where ${where}${byHand ? ` and tenant_id = ${tenant}::bigint` : ''}`
         await begin()
         await connection.prepare(name, text)
-        const [[explained]] = await connection.query(`explain (costs off, format json) ${text.replace('$1', `${tenant}::bigint`)}`)
-        const answer = JSON.stringify(await connection.execute(name, values))
+        const [[explained]] = await connection.query(`explain (costs off, format json) ${text}`)
+        const answer = JSON.stringify(await connection.execute(name, []))
         await connection.query('commit')
         expected ??= answer
         plans.push({ cell: name, side, indexes: indexesOf(JSON.parse(explained)), plan: JSON.parse(explained)[0].Plan })
         const wrong = expected !== answer && new Error('does not answer as the others do')
-        const all = batches([''], { each: side === 'off' ? 1 : each }).map((batch) => batch.map(() => execution(name, values)))
+        const all = batches([''], { each: side === 'off' && !/B-tree/.test(cell.search) ? 1 : each }).map((batch) => batch.map(() => execution(name, [])))
         group.variants.push({
           name: side,
           baseline: byHand,
@@ -131,17 +133,21 @@ export default {
     const indexes = (cell, side) => plans.find((plan) => plan.cell === nameOf(cell) && plan.side === side)?.indexes.join(', ')
     const time = (one) => (one?.time ? shown(one.time, 1e6) : '–')
     const ratio = (one) => (one?.ratio ? shownRatio(one.ratio.time) : '–')
+    const cpu = (one) => (one?.ratio?.cpu.backend ? shownRatio(one.ratio.cpu.backend) : '–')
     const measured = cells.filter((cell) => found(cell, 'protected')?.ratio)
-    const over = measured.filter((cell) => found(cell, 'protected').ratio.time.median > 1.2)
+    // Where there is a class of ours, that is what we advise.
+    const advised = (cell) => found(cell, 'own class') ?? found(cell, 'protected')
+    const over = measured.filter((cell) => advised(cell).ratio?.time.median > 1.2)
+    const busy = measured.filter((cell) => advised(cell).ratio?.cpu.backend?.median > 1.2)
     return {
       tables: [
         {
-          title: 'Time of a search in µs, and as a multiple of the WHERE by hand',
-          columns: ['search', 'by hand', 'protected', 'ratio', 'own class', 'ratio', 'setting off', 'ratio', 'indexes by hand', 'indexes protected'],
+          title: 'Time of a search in µs, and as a multiple of the WHERE by hand; CPU of the backend as a multiple',
+          columns: ['search', 'by hand', ...['protected', 'own class', 'setting off'].flatMap((side) => [side, 'ratio', 'CPU']), 'indexes by hand', 'indexes protected'],
           rows: cells.map((cell) => [
             nameOf(cell),
             time(found(cell, 'by hand')),
-            ...['protected', 'own class', 'off'].flatMap((side) => [time(found(cell, side)), ratio(found(cell, side))]),
+            ...['protected', 'own class', 'off'].flatMap((side) => [time(found(cell, side)), ratio(found(cell, side)), cpu(found(cell, side))]),
             indexes(cell, 'by hand'),
             indexes(cell, 'protected'),
           ]),
@@ -158,8 +164,14 @@ export default {
       ],
       aims: [
         {
-          text: `a search at most 1.2 of the hand-written WHERE: ${measured.length - over.length} of ${measured.length}${over
-            .map((cell) => `\n  - ${found(cell, 'protected').ratio.time.median.toFixed(2)} ${nameOf(cell)}`)
+          text: `the backend's CPU alone at most 1.2: ${measured.length - busy.length} of ${measured.length}${busy
+            .map((cell) => `\n  - ${advised(cell).ratio.cpu.backend.median.toFixed(2)} ${nameOf(cell)}`)
+            .join('')}`,
+          reached: busy.length === 0,
+        },
+        {
+          text: `a search at most 1.2 of the hand-written WHERE, with the index that the docs advise: ${measured.length - over.length} of ${measured.length}${over
+            .map((cell) => `\n  - ${advised(cell).ratio.time.median.toFixed(2)} ${nameOf(cell)}`)
             .join('')}`,
           reached: over.length === 0,
         },

@@ -99,7 +99,7 @@ function inserting(name: string, rows: number): Write {
     async done(answer, number) {
       const reported = JSON.parse(answer.text) as Patient[]
       const { user, token } = scribe(number)
-      expect(reported.map(({ id: _, ...row }) => row)).toEqual(marked(markOf(number), rows).map((row) => ({ tenantId: user.tenant.id, ...row })))
+      expect(reported.map(({ id: _id, ...row }) => row)).toEqual(marked(markOf(number), rows).map((row) => ({ tenantId: user.tenant.id, ...row })))
       const there = await call('GET', `/api/patients?lastName=eq.${encodeURIComponent(markOf(number))}&order=id`, { token, url: urlOf(number) })
       expect(JSON.parse(there.text)).toEqual(reported)
     },

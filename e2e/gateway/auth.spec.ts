@@ -21,7 +21,7 @@ const session = {
 test('sign-in answers who one is, and nothing besides', async () => {
   const answer = await call('POST', '/api/auth/login', { body: credentials })
   expect(answer.status).toBe(200)
-  const body = JSON.parse(answer.text)
+  const body = JSON.parse(answer.text) as { expiresAt: string }
   expect(body).toEqual(session)
   expect(Date.parse(body.expiresAt)).toBeGreaterThan(Date.now())
   expect(answer.text, 'the token is for the cookie alone').not.toContain(tokenOf(answer))

@@ -10,6 +10,7 @@ test.use({ trace: 'off' })
 test.describe.configure({ mode: 'default' })
 
 // The client knows rows of any form, and the preferences of PostgREST 13.
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
 type Client = PostgrestClient<any, { PostgrestVersion: '13' }>
 
 let rest: RestGateway
@@ -158,7 +159,7 @@ test.describe('reads', () => {
       schema: 'api',
       timeout: 30_000,
       fetch: (input, init) => {
-        asked.push(String(input))
+        asked.push(input instanceof Request ? input.url : input.toString())
         return fetch(input, init)
       },
     })

@@ -72,8 +72,9 @@ function foreignIn({ call, status, context, body, phase }: Seen<Allowed>, { user
   const path = call.split(' ')[1]!.split('?')[0]!
   const inContext = context?.tenant == null ? phase : phase.filter(({ id }) => String(id) === context.tenant)
   const check = (allowed: number[], value: unknown, what: string) => {
-    if (value !== null && value !== undefined && !allowed.map(String).includes(String(value))) {
-      found.push(`${call}: ${what} ${String(value)} is not of ${phase.map(({ name }) => name).join(', ')}`)
+    const text = String(value as number | string)
+    if (value !== null && value !== undefined && !allowed.map(String).includes(text)) {
+      found.push(`${call}: ${what} ${text} is not of ${phase.map(({ name }) => name).join(', ')}`)
     }
   }
   if (status >= 500) found.push(`${call}: status ${status}`)

@@ -57,7 +57,7 @@ async function removeVictim({ user, tenant }: Victim): Promise<void> {
 test('under load, what ends an access ends it for every request that begins after the commit', async () => {
   test.setTimeout(120_000)
   const victims: Victim[] = []
-  for (const _ of changes) victims.push(await makeVictim())
+  for (const _change of changes) victims.push(await makeVictim())
   const bystanders = [manyUser('joe'), manyUser('bruce')]
   let finished = false
   let undisturbed = 0

@@ -205,7 +205,7 @@ test('a page that the browser froze asks for the tenant before it shows a row', 
     expect((await page.request.post('/api/auth/tenant', { data: { tenantId: '2' } })).status()).toBe(200)
     await page.goBack({ waitUntil: 'commit' })
     await expectTenant(page, 2)
-    const shownFirst: unknown = await page.evaluate(() => Reflect.get(window, 'shownFirst'))
+    const shownFirst = await page.evaluate(() => Reflect.get(window, 'shownFirst') as unknown)
     expect(shownFirst, 'the page came from the cache').toBeDefined()
     expect(shownFirst).not.toContain('Doe')
   } finally {

@@ -20,7 +20,7 @@ let page: Page
 test.beforeAll(async ({ launchOptions }) => {
   gateway = await OwnGateway.start(['--trusted-proxy=127.0.0.1', `--web-root=${servedBy('one').page}`])
   nginx = await Nginx.withTlsBefore(gateway.url)
-  browser = await chromium.launch({ ...launchOptions, args: [...launchOptions!.args!, ...nginx.browserArguments] })
+  browser = await chromium.launch({ ...launchOptions, args: [...launchOptions.args!, ...nginx.browserArguments] })
 })
 
 test.beforeEach(async () => {

@@ -17,6 +17,16 @@ using Fields = // a field without a name is left out
     std::initializer_list<std::pair<std::string_view, Value>>;
 
 void set_level(const std::string &name); // as checked by config
+
+// While it lives, this thread's lines wait, to go out in one write at its end; a warning or an error takes them along at once.
+class Together {
+public:
+    Together();
+    ~Together();
+    Together(const Together &) = delete;
+    Together &operator=(const Together &) = delete;
+};
+
 void write(Level level, std::string_view message, Fields fields = {});
 
 } // namespace gateway::log

@@ -116,6 +116,10 @@ bool Server::is_slow(const http::Request &request) const {
 }
 
 bool Server::needs_data(const http::Request &request) const {
+    // The usual path needs no decoding. It is asked for each request, and a second time when the request waited in the line.
+    if (std::string_view(request.path).starts_with(prefix_text_) && request.path.size() > prefix_text_.size() &&
+        request.path[prefix_text_.size()] == '/')
+        return true;
     const auto segments = http::path_segments(request.path);
     if (!segments) return false;
     return *segments == Names{"readyz"} ||
@@ -134,6 +138,7 @@ std::shared_ptr<const Edge> Server::current_edge() {
 }
 
 void Server::answer(http::Request &request, httplib::Response &response) {
+    const log::Together lines;
     const auto start = std::chrono::steady_clock::now();
     const std::string id = request_id(request);
     const auto trace = traceparent(request);
@@ -167,7 +172,7 @@ void Server::answer(http::Request &request, httplib::Response &response) {
         answer_error(request, HttpError(500, "TNCY500", "internal error"), response);
     }
     edge->set_headers(request, is_api(segments), response);
-    response.set_header("X-Request-Id", id);
+    response.headers.emplace("X-Request-Id", id);
     count(request, response, route_name, std::chrono::steady_clock::now() - start);
     const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start);
     log::write(log::Level::info, "request",

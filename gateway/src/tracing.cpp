@@ -1,10 +1,8 @@
 #include "tracing.hpp"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cstdint>
-#include <cstdio>
 #include <random>
 
 namespace gateway {
@@ -17,10 +15,11 @@ constexpr std::size_t traceparent_size = 55; // version, trace, parent and flags
 std::string new_id() {
     static const std::uint64_t start = (std::uint64_t{std::random_device{}()} << 32) | std::random_device{}();
     static std::atomic<std::uint64_t> count{0};
-    std::array<char, 24> text{};
-    std::snprintf(text.data(), text.size(), "%016llx",
-                  static_cast<unsigned long long>(start + count.fetch_add(1, std::memory_order_relaxed)));
-    return text.data();
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string text(16, '0');
+    std::uint64_t id = start + count.fetch_add(1, std::memory_order_relaxed);
+    for (auto digit = text.rbegin(); digit != text.rend(); ++digit, id >>= 4) *digit = digits[id & 15];
+    return text;
 }
 
 bool is_id(std::string_view text) {

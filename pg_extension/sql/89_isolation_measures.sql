@@ -58,7 +58,7 @@ begin
   if changes is null then
     return lines;
   end if;
-  if changes[1] like 'grant pg\_%' and not (select r.rolsuper from pg_roles r where r.rolname = current_user) then
+  if exists (select from unnest(changes) c where c like 'grant pg\_%') and not (select r.rolsuper from pg_roles r where r.rolname = current_user) then
     return lines || tenancy.isolation_told(true, format('%s: without %s the suite notices', name, measure), null, 'only a superuser can try');
   end if;
   result := tenancy.isolation_under(changes, array[probe], false);

@@ -15,6 +15,7 @@ if [[ $EUID -eq 0 ]]; then chown postgres: "$SCRATCH/password"; fi
 
 stop_cluster() { unprivileged "$bin/pg_ctl" -D "$cluster/data" -w -m immediate stop >/dev/null 2>&1; }
 at_end stop_cluster
+# shellcheck disable=SC2120 # most callers give none
 start_cluster() { # further options for the server
     unprivileged "$bin/pg_ctl" -D "$cluster/data" -w -t 60 -l "$cluster/log" -o "-c port=5432 -c listen_addresses= -c unix_socket_directories=$cluster -c fsync=off $*" start >/dev/null
 }

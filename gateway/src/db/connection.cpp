@@ -189,6 +189,7 @@ std::vector<Call> Connection::with_own(std::span<const Call> calls, std::size_t 
 }
 
 std::vector<Result> Connection::run(std::span<const Call> calls) {
+    if (options_.pooler == Pooler::none && current_trace.empty()) return run_pipeline(calls); // nothing of its own to add
     std::size_t own = 0;
     const std::vector<Call> all = with_own(calls, own);
     std::vector<Result> results = run_pipeline(all);

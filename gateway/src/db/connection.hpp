@@ -134,6 +134,8 @@ public:
     bool alive() const;    // open, as far as the socket tells without a round trip
     bool reusable() const; // open, idle and with nothing left over
     Clock::time_point born() const { return born_; }
+    Clock::time_point last_used() const { return last_used_; }
+    void used(Clock::time_point at) { last_used_ = at; }
     int server_version() const { return PQserverVersion(connection_.get()); }
 
 private:
@@ -161,6 +163,7 @@ private:
     std::unique_ptr<PGconn, Finish> connection_;
     std::unordered_set<std::string> prepared_;
     Clock::time_point born_ = Clock::now();
+    Clock::time_point last_used_{};
     bool received_ = false; // in the current pipeline
     bool forgotten_ = false; // the server does not know what was prepared
     Clock::time_point deadline_{}; // of the pipeline that is under way

@@ -4,6 +4,12 @@
 
 namespace gateway::db {
 
+namespace {
+
+constexpr auto just_used = std::chrono::milliseconds(5);
+
+} // namespace
+
 Pool::Pool(const PoolOptions &options, Connect connect) : options_(options), connect_(std::move(connect)) {
     idle_.reserve(options_.size); // give_back must not fail
 }
@@ -33,7 +39,8 @@ Pool::Lease Pool::lease() {
     const auto asked = Clock::now();
     auto connection = take_place();
     if (options_.on_lease) options_.on_lease(Clock::now() - asked);
-    if (connection && !connection->alive()) connection.reset();
+    // One that has just answered is not asked again: it would cost each request a system call, and could die after it too.
+    if (connection && asked - connection->last_used() > just_used && !connection->alive()) connection.reset();
     if (connection) return Lease(*this, std::move(connection));
     try {
         return Lease(*this, connect_());
@@ -49,8 +56,9 @@ Pool::Levels Pool::levels() const {
 }
 
 void Pool::give_back(std::unique_ptr<Connection> connection) noexcept {
-    if (connection && (!connection->reusable() || Clock::now() - connection->born() > options_.longest_life))
-        connection.reset();
+    const auto now = Clock::now();
+    if (connection && (!connection->reusable() || now - connection->born() > options_.longest_life)) connection.reset();
+    if (connection) connection->used(now);
     const std::lock_guard lock(mutex_);
     if (!waiters_.empty()) {
         Waiter &first = *waiters_.front();

@@ -66,7 +66,7 @@ rest::Request read_request(Services &services, const http::Request &request) {
 void set_context(httplib::Response &response, const db::Context &context) {
     std::string text = "user=" + http::percent_encoded(context.user_id);
     if (context.tenant) text += "&tenant=" + http::percent_encoded(*context.tenant);
-    response.set_header("Tenancy-Context", text);
+    response.headers.emplace("Tenancy-Context", std::move(text));
 }
 
 void set_applied(httplib::Response &response, const rest::Preferences &prefer) {
@@ -76,7 +76,7 @@ void set_applied(httplib::Response &response, const rest::Preferences &prefer) {
 }
 
 void set_type(httplib::Response &response, std::string_view type) {
-    response.set_header("Content-Type", std::string(type));
+    response.headers.emplace("Content-Type", type);
 }
 
 // Where the one row that was written can be read: its key as filters.
@@ -126,7 +126,7 @@ void answer_rows(Services &services, const http::Request &request, const db::Cal
     services.metrics->count_rows(outcome.context.tenant, outcome.rows);
     set_applied(response, asked.prefer);
     response.status = status_of(outcome, asked);
-    if (!outcome.query.no_result && !asked.id) response.set_header("Content-Range", content_range(outcome));
+    if (!outcome.query.no_result && !asked.id) response.headers.emplace("Content-Range", content_range(outcome));
     if (outcome.query.is_keyset && outcome.key) response.set_header("Next-After", rest::keyset_token(*outcome.key));
     else if (outcome.key) response.set_header("Location", location(request, *outcome.key));
     response.body = std::move(outcome.body);

@@ -36,7 +36,7 @@ using Names = std::vector<std::string>;
 inline void answer_json(httplib::Response &response, std::string body) {
     response.status = 200;
     response.body = std::move(body);
-    // Exactly this type: cpp-httplib compresses any other JSON type at the slowest level.
+    // Everybody's type but that of rows, which their format tells.
     response.set_header("Content-Type", "application/json; charset=utf-8");
 }
 

@@ -15,8 +15,6 @@ void stats(Services &services, const http::Request &request, const Names &, http
 
 void answer_metrics(Metrics &metrics, const http::Request &request, httplib::Response &response) {
     response.set_header("Cache-Control", "no-store");
-    response.set_header("X-Content-Type-Options", "nosniff");
-    response.set_header("Cross-Origin-Resource-Policy", "same-origin");
     const bool read = request.method == "GET" || request.method == "HEAD";
     if (read && request.path == "/metrics") {
         response.status = 200;

@@ -70,6 +70,7 @@ void append_answer(std::string &out, const Request &request, const httplib::Resp
     out.append(" ").append(reason_phrase(response.status)).append(line_end);
     if (close) append_header(out, "Connection", "close");
     else if (request.minor_version == 0) append_header(out, "Connection", "keep-alive");
+    out += common_headers;
     for (const auto &[name, value] : response.headers) append_header(out, name, value);
     if (in_parts) {
         append_header(out, "Transfer-Encoding", "chunked");

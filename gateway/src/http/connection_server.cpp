@@ -31,12 +31,13 @@ constexpr std::size_t lingering_bytes = 4 << 20; // what a turned-away client ma
 constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
 
 std::string plain_answer(int status, std::string_view body) {
-    return "HTTP/1.1 " + std::to_string(status) + " " + std::string(reason_phrase(status)) +
-           "\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\nCache-Control: no-store\r\n"
-           "X-Content-Type-Options: nosniff\r\nReferrer-Policy: same-origin\r\nX-Frame-Options: DENY\r\n"
-           "Cross-Origin-Resource-Policy: same-origin\r\nContent-Security-Policy: default-src 'none'\r\n" +
-           (status == 503 ? "Retry-After: 1\r\n" : "") + "Content-Length: " + std::to_string(body.size()) +
-           "\r\n\r\n" + std::string(body);
+    std::string text = "HTTP/1.1 " + std::to_string(status) + " ";
+    text.append(reason_phrase(status)).append("\r\nConnection: close\r\n").append(common_headers);
+    text += "Content-Type: application/json; charset=utf-8\r\nCache-Control: no-store\r\n"
+            "Content-Security-Policy: default-src 'none'\r\n";
+    if (status == 503) text += "Retry-After: 1\r\n";
+    text.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n\r\n").append(body);
+    return text;
 }
 
 std::string address_text(const sockaddr_storage &address) {
@@ -81,6 +82,7 @@ struct ConnectionServer::Connection {
     bool close_after_answer = false;
     Line *place = nullptr; // under mutex_: it has a place there
     Line *stands_in = nullptr; // as long as its request is not answered
+    Connection *successor = nullptr; // has got its place, is busy already, and comes next
     bool waited_too_long = false;
     bool busy = false;   // under mutex_: a worker has it
     bool parked = false; // under mutex_: waits in its line, in no epoll
@@ -262,15 +264,16 @@ void ConnectionServer::work() {
         const int ready = epoll_wait(epoll_, &event, 1, -1);
         if (ready <= 0) continue;
         if (event.data.u64 == quit_id) return;
-        Connection *c = claim(event.data.u64);
-        if (!c) continue; // swept between the event and here
-        Next next = Next::close;
-        try {
-            next = serve(*c);
-        } catch (...) {
-            // Out of memory while buffering: this connection ends, the others go on.
+        // Nothing: it was swept between the event and here.
+        for (Connection *c = claim(event.data.u64); c;) {
+            Next next = Next::close;
+            try {
+                next = serve(*c);
+            } catch (...) {
+                // Out of memory while buffering: this connection ends, the others go on.
+            }
+            c = release(*c, next);
         }
-        release(*c, next);
     }
 }
 
@@ -282,13 +285,15 @@ ConnectionServer::Connection *ConnectionServer::claim(std::uint64_t id) {
     return found->second.get();
 }
 
-void ConnectionServer::release(Connection &c, Next next) {
+ConnectionServer::Connection *ConnectionServer::release(Connection &c, Next next) {
     std::unique_ptr<Connection> gone; // destroyed after the lock is
     const std::lock_guard lock(mutex_);
     c.busy = false;
+    if (next == Next::close) pass_place(c, true);
+    Connection *const successor = std::exchange(c.successor, nullptr);
     switch (next) {
-    case Next::wait_readable: arm(c, EPOLLIN); return;
-    case Next::wait_writable: arm(c, EPOLLOUT); return;
+    case Next::wait_readable: arm(c, EPOLLIN); break;
+    case Next::wait_writable: arm(c, EPOLLOUT); break;
     case Next::park:
         if (c.stands_in->running < c.stands_in->places) {
             ++c.stands_in->running;
@@ -299,14 +304,14 @@ void ConnectionServer::release(Connection &c, Next next) {
             c.due = Clock::now() + limits_.data_wait;
             c.stands_in->waiting.push_back(c.id);
         }
-        return;
+        break;
     case Next::close:
-        pass_place(c);
         buffered_ -= c.charged;
         gone = std::move(connections_[c.id]);
         connections_.erase(gone->id);
-        return;
+        break;
     }
+    return successor;
 }
 
 void ConnectionServer::arm(Connection &c, std::uint32_t events) {
@@ -335,13 +340,14 @@ ConnectionServer::Entry ConnectionServer::enter_line(Connection &c, Line *line) 
     return Entry::entered;
 }
 
-void ConnectionServer::leave_line(Connection &c) {
+void ConnectionServer::leave_line(Connection &c, bool soon_free) {
     const std::lock_guard lock(mutex_);
-    pass_place(c);
+    pass_place(c, soon_free);
 }
 
-// To the longest waiting request; a worker takes it up as soon as its socket is writable, which it is.
-void ConnectionServer::pass_place(Connection &c) {
+// To the longest waiting request. A worker that is soon free takes it up itself, which spares the way through the epoll;
+// else another one does as soon as its socket is writable, which it is.
+void ConnectionServer::pass_place(Connection &c, bool soon_free) {
     if (!c.place) return;
     Line &line = *std::exchange(c.place, nullptr);
     if (line.waiting.empty() || line.running > line.places) {
@@ -352,7 +358,9 @@ void ConnectionServer::pass_place(Connection &c) {
     line.waiting.pop_front();
     next.parked = false;
     next.place = &line;
-    arm(next, EPOLLOUT);
+    if (!soon_free || c.successor) return arm(next, EPOLLOUT);
+    next.busy = true;
+    c.successor = &next;
 }
 
 // Sign-ins are few and wait for their turn; the line before the database is long.
@@ -407,8 +415,9 @@ ConnectionServer::Next ConnectionServer::serve_input(Connection &c) {
         if (state == RequestReader::State::refused) {
             refuse(c, c.reader.refusal());
         } else if (state == RequestReader::State::complete) {
-            // A client that pipelines goes back into the queue now and then; a socket is nearly always writable.
-            if (answered == pipelined_in_one_go) return Next::wait_writable;
+            // A client that pipelines goes back into the queue now and then, and when another one has got its place; a
+            // socket is nearly always writable.
+            if (answered == pipelined_in_one_go || c.successor) return Next::wait_writable;
             enter(c, Phase::idle);
             Line *line = line_of(c.reader.request());
             const Entry entry = enter_line(c, line);
@@ -523,7 +532,7 @@ void ConnectionServer::answer(Connection &c) {
     } catch (...) {
         // The answerer turns its failures into answers itself; this is what escapes it, such as want of memory.
     }
-    leave_line(c);
+    leave_line(c, !parts);
     if (!answered) {
         c.out.clear();
         refuse(c, {500, "TNCY500", "internal error"});

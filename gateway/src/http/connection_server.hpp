@@ -45,7 +45,7 @@ struct ServerLimits {
     unsigned workers = 12;
     // Requests that need the database, sign-ins apart. 0: as many as there are workers, and no line before them.
     unsigned data_requests = 0;    // how many of the workers they may hold at once
-    std::size_t data_waiting = 512; // how many more may wait; further ones are refused at once
+    std::size_t data_waiting = 2'048; // how many more may wait, which costs little; further ones are refused at once
     milliseconds data_wait{5'000};  // how long one may wait
     unsigned slow_requests = 2; // how many workers expensive requests may hold at once
     std::size_t slow_waiting = 64; // how many more of them may wait; further ones are refused at once
@@ -100,7 +100,7 @@ private:
 
     void work();
     Connection *claim(std::uint64_t id);
-    void release(Connection &c, Next next);
+    Connection *release(Connection &c, Next next); // which one the worker shall serve now; nullptr: none
     void arm(Connection &c, std::uint32_t events);
 
     Next serve(Connection &c);
@@ -111,8 +111,8 @@ private:
     Sent send_out(Connection &c);
     Line *line_of(const Request &request); // nullptr: it needs to stand in none
     Entry enter_line(Connection &c, Line *line);
-    void leave_line(Connection &c);
-    void pass_place(Connection &c); // with mutex_ held
+    void leave_line(Connection &c, bool soon_free);
+    void pass_place(Connection &c, bool soon_free); // with mutex_ held
     void give_up_waiting(Clock::time_point now); // with mutex_ held
     void answer(Connection &c);
     void send_parts(Connection &c, const BodyParts &parts);

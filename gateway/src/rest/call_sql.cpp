@@ -114,7 +114,7 @@ Statement call_sql(const Schema &schema, const Query &query, const Limits &limit
     } else {
         for (const Query::CallArgument &given : query.arguments) {
             const Argument &argument = argument_of(function, given.name);
-            const std::string name = quoted(argument.name);
+            const std::string name = quoted_name(argument.name);
             arguments.push_back(
                 (argument.variadic ? "variadic " : "") + name + " => " +
                 (given.value ? emitter.parameter(*given.value, argument.type.sql_name) : "body." + name));
@@ -137,7 +137,7 @@ Statement call_sql(const Schema &schema, const Query &query, const Limits &limit
     // Materialized, so that the function runs once however often its rows are looked at.
     source.with = "with source as materialized (select ";
     if (one_value)
-        source.with += call + " as " + quoted(function.name) + (body.empty() ? "" : " from " + body);
+        source.with += call + " as " + quoted_name(function.name) + (body.empty() ? "" : " from " + body);
     else
         source.with += "f.* from " + (body.empty() ? "" : body + ", ") + call + " f";
     source.with += ") ";

@@ -200,7 +200,7 @@ const Column &known_column(const Relation &relation, std::string_view name) {
 
 Expression field_sql(const Field &field, const Relation &relation, const std::string &alias, Emitter &emitter) {
     const Column &column = known_column(relation, field.name);
-    Expression expression{alias + "." + quoted(column.name), column.type};
+    Expression expression{alias + "." + quoted_name(column.name), column.type};
     if (field.path.empty()) return expression;
     if (column.type.kind != TypeKind::json) {
         expression.sql = "to_jsonb(" + expression.sql + ")";

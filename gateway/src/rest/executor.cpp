@@ -86,8 +86,8 @@ auto Executor::with_plan(const db::Caller &caller, Target target, const std::str
 }
 
 Outcome Executor::run(const db::Caller &caller, Target target, const std::string &name, const Request &request) {
-    return with_plan(caller, target, name, request, [&](const Plan &made, const db::Statement &statement) {
-        const Query &query = made.query;
+    return with_plan(caller, target, name, request, [&](Plan &made, const db::Statement &statement) {
+        Query &query = made.query;
         db::Work work = work_of(query, statement);
         if (query.writes && (request.prefer.rollback || query.single || query.max_affected))
             work.keep = [&](const db::Result &result) {
@@ -102,7 +102,7 @@ Outcome Executor::run(const db::Caller &caller, Target target, const std::string
         outcome.body += answer.result.text(0, 0);
         if (!answer.result.is_null(0, 2)) outcome.total = number(answer.result.text(0, 2));
         if (!answer.result.is_null(0, 3)) outcome.key = answer.result.text(0, 3);
-        outcome.query = query;
+        outcome.query = std::move(query);
         outcome.context = std::move(answer.context);
         return outcome;
     });

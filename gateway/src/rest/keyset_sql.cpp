@@ -22,7 +22,7 @@ struct Step {
 Step step(const OrderTerm &term, const std::optional<Slot> &value, const Relation &relation, const std::string &alias,
           Emitter &emitter) {
     const Column &column = known_column(relation, term.field.name);
-    const std::string name = alias + "." + quoted(column.name);
+    const std::string name = alias + "." + quoted_name(column.name);
     if (!value) return {nulls_first(term) ? name + " is not null" : "", name + " is null"};
     const std::string known = emitter.parameter(*value, column.type.sql_name);
     std::string behind = name + (term.descending ? " < " : " > ") + known;
@@ -70,7 +70,7 @@ std::string keyset_condition(const Query &query, const std::vector<OrderTerm> &o
     if (plain) { // a comparison of rows, which an index on these columns can answer
         std::vector<std::string> left, right;
         for (std::size_t i = 0; i < order.size(); ++i) {
-            left.push_back(alias + "." + quoted(order[i].field.name));
+            left.push_back(alias + "." + quoted_name(order[i].field.name));
             right.push_back(emitter.parameter(*values[i], known_column(relation, order[i].field.name).type.sql_name));
         }
         return "(" + joined(left, ", ") + (order.front().descending ? ") < (" : ") > (") + joined(right, ", ") + ")";

@@ -32,7 +32,7 @@ std::string csv_field(const std::string &name) {
 
 std::string csv_name(const std::string &name) {
     if (name.find_first_of("\",\r\n") == std::string::npos) return name;
-    return quoted(name); // doubles quotes, as CSV does
+    return quoted_name(name); // doubles quotes, as CSV does
 }
 
 } // namespace
@@ -71,7 +71,7 @@ std::string ReadSql::related(const Relationship &relationship, const std::string
     const auto join = [&](const std::string &left, const std::vector<std::string> &left_columns,
                           const std::string &right, const std::vector<std::string> &right_columns) {
         for (std::size_t i = 0; i < left_columns.size(); ++i)
-            conditions.push_back(left + "." + quoted(left_columns[i]) + " = " + right + "." + quoted(right_columns[i]));
+            conditions.push_back(left + "." + quoted_name(left_columns[i]) + " = " + right + "." + quoted_name(right_columns[i]));
     };
     const ForeignKey &near = *relationship.near;
     const std::string from = qualified(schema_, relationship.target->name) + " " + target;
@@ -112,7 +112,7 @@ std::string ReadSql::embedded(const Embedding &embedding, const Relation &relati
     for (std::string &each : filters(embedding.level, target, name)) conditions.push_back(std::move(each));
     std::string columns;
     for (const Output &each : out.columns)
-        columns += (columns.empty() ? "" : ", ") + each.sql + (each.name.empty() ? "" : " as " + quoted(each.name));
+        columns += (columns.empty() ? "" : ", ") + each.sql + (each.name.empty() ? "" : " as " + quoted_name(each.name));
     const bool one = relationship.to_one();
     const std::string rows = "(select " + columns + " from " + from + out.joins + where(conditions) +
                              order(embedding.level, target, name) +
@@ -154,7 +154,7 @@ void ReadSql::add_columns(Outputs &out, const Level &level, const Relation &rela
                 continue;
             }
             for (const Column &each : relation.columns)
-                out.columns.push_back({alias + "." + quoted(each.name), each.name});
+                out.columns.push_back({alias + "." + quoted_name(each.name), each.name});
             continue;
         }
         // PostgREST's older way to write count().
@@ -211,7 +211,7 @@ std::string ReadSql::order(const Level &level, const Relation &relation, const s
     std::vector<std::string> terms;
     for (const OrderTerm &term : level.order) terms.push_back(order_term(term, level, relation, alias));
     if (terms.empty() && by_default)
-        for (const std::string &name : relation.primary_key) terms.push_back(alias + "." + quoted(name));
+        for (const std::string &name : relation.primary_key) terms.push_back(alias + "." + quoted_name(name));
     return terms.empty() ? std::string() : " order by " + joined(terms, ", ");
 }
 
@@ -248,7 +248,7 @@ Statement ReadSql::answer(const RowSource &source) {
         if (named)
             columns += " as c" + std::to_string(i);
         else if (!each.name.empty())
-            columns += " as " + quoted(each.name);
+            columns += " as " + quoted_name(each.name);
     }
     std::vector<std::string> conditions;
     if (source.filtered) conditions = filters(query_.root, *source.relation, alias);
@@ -296,14 +296,14 @@ Statement ReadSql::keyset_answer(const RowSource &source) {
     add_columns(out, query_.root, relation, alias, query_.as_csv);
     std::string columns;
     for (const Output &each : out.columns)
-        columns += (columns.empty() ? " " : ", ") + each.sql + (each.name.empty() ? "" : " as " + quoted(each.name));
+        columns += (columns.empty() ? " " : ", ") + each.sql + (each.name.empty() ? "" : " as " + quoted_name(each.name));
     std::vector<std::string> conditions = filters(query_.root, relation, alias);
     if (std::string behind = keyset_condition(query_, order_terms, relation, alias, emitter_); !behind.empty())
         conditions.push_back(std::move(behind));
     std::vector<std::string> terms, key;
     for (const OrderTerm &term : order_terms) {
         terms.push_back(order_term(term, query_.root, relation, alias));
-        key.push_back(alias + "." + quoted(term.field.name) + "::text");
+        key.push_back(alias + "." + quoted_name(term.field.name) + "::text");
     }
     const std::string limit = emitter_.parameter(query_.root.limit.value(), "bigint");
     const std::string rows = "(select (select row_to_json(" + row + ") from (select" + columns + ") " + row +

@@ -10,7 +10,7 @@
 namespace gateway::rest {
 
 // Always quoted; the name is the schema's, or a checked alias.
-inline std::string quoted(std::string_view name) {
+inline std::string quoted_name(std::string_view name) {
     std::string out = "\"";
     for (const char c : name) {
         if (c == '"') out.push_back('"');
@@ -20,7 +20,7 @@ inline std::string quoted(std::string_view name) {
 }
 
 inline std::string qualified(const Schema &schema, std::string_view name) {
-    return quoted(schema.name) + '.' + quoted(name);
+    return quoted_name(schema.name) + '.' + quoted_name(name);
 }
 
 inline std::string joined(const std::vector<std::string> &parts, std::string_view separator) {

@@ -52,14 +52,14 @@ private:
         if (query_.representation) return " returning " + alias + ".*";
         if (!query_.key_wanted) return " returning 1";
         std::vector<std::string> names;
-        for (const std::string &name : relation_.primary_key) names.push_back(alias + "." + quoted(name));
+        for (const std::string &name : relation_.primary_key) names.push_back(alias + "." + quoted_name(name));
         return " returning " + joined(names, ", ");
     }
 
     // Of one row: of more there is no one address.
     std::string inserted_key() const {
         std::vector<std::string> names;
-        for (const std::string &name : relation_.primary_key) names.push_back("source." + quoted(name));
+        for (const std::string &name : relation_.primary_key) names.push_back("source." + quoted_name(name));
         return "(case when (select count(*) from source) = 1 then (select row_to_json(k) from (select " +
                joined(names, ", ") + " from source) k) end)";
     }
@@ -68,7 +68,7 @@ private:
     std::string body_columns(const std::vector<std::string> &names) const {
         std::vector<std::string> columns;
         for (const std::string &name : names)
-            columns.push_back(quoted(name) + " " + known_column(relation_, name).type.sql_name);
+            columns.push_back(quoted_name(name) + " " + known_column(relation_, name).type.sql_name);
         return "body(" + joined(columns, ", ") + ")";
     }
 
@@ -81,11 +81,11 @@ private:
     std::string insert_of(const Query::KeySet &set, const std::string &rows) {
         std::vector<std::string> columns, values, from_body;
         for (const std::string &name : set.columns) {
-            columns.push_back(quoted(name));
+            columns.push_back(quoted_name(name));
             if (const Query::Forced *value = forced(name)) {
                 values.push_back(emitter_.parameter(value->value, known_column(relation_, name).type.sql_name));
             } else {
-                values.push_back("body." + quoted(name));
+                values.push_back("body." + quoted_name(name));
                 from_body.push_back(name);
             }
         }
@@ -98,12 +98,12 @@ private:
         if (query_.on_conflict.empty() || (!query_.merge && !query_.ignore))
             return query_.ignore ? " on conflict do nothing" : "";
         std::vector<std::string> keys, changes;
-        for (const std::string &name : query_.on_conflict) keys.push_back(quoted(known_column(relation_, name).name));
+        for (const std::string &name : query_.on_conflict) keys.push_back(quoted_name(known_column(relation_, name).name));
         const std::string target = " on conflict (" + joined(keys, ", ") + ") do ";
         if (query_.ignore) return target + "nothing";
         for (const std::string &name : written)
             if (std::find(query_.on_conflict.begin(), query_.on_conflict.end(), name) == query_.on_conflict.end())
-                changes.push_back(quoted(name) + " = excluded." + quoted(name));
+                changes.push_back(quoted_name(name) + " = excluded." + quoted_name(name));
         // Something must be set for the row to be among those returned.
         if (changes.empty()) changes.push_back(keys.front() + " = excluded." + keys.front());
         return target + "update set " + joined(changes, ", ");
@@ -145,7 +145,7 @@ private:
             return;
         }
         std::vector<std::string> changes;
-        for (const std::string &name : columns) changes.push_back(quoted(name) + " = body." + quoted(name));
+        for (const std::string &name : columns) changes.push_back(quoted_name(name) + " = body." + quoted_name(name));
         with_ = "with source as (update " + table_ + " as t set " + joined(changes, ", ") + " from json_to_recordset(" +
                 emitter_.parameter(query_.body.value(), "json") + ") as " + body_columns(columns) + where +
                 returning("t") + ") ";

@@ -545,7 +545,7 @@ bool issuer_of(std::string_view token, char *issuer)
 Refusal verify(const Issuer &issuer, std::string_view token, double now, std::string_view wanted_tenant,
                Claims &claims)
 {
-    std::memset(&claims, 0, sizeof claims);
+    claims = {};
     const std::optional<Parts> parts = take_apart(token);
     if (!parts)
         return Refusal::malformed;
