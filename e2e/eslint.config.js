@@ -13,7 +13,7 @@ export default tseslint.config(
       'no-empty-pattern': 'off',
       // Where Playwright's types want a promise, async is the short way to give one.
       '@typescript-eslint/require-await': 'off',
-      '@typescript-eslint/no-unused-vars': ['error', { varsIgnorePattern: '^_' }],
+      '@typescript-eslint/no-unused-vars': ['error', { varsIgnorePattern: '^_', ignoreRestSiblings: true }],
     },
   },
 )

@@ -72,7 +72,7 @@ function foreignIn({ call, status, context, body, phase }: Seen<Allowed>, { user
   const path = call.split(' ')[1]!.split('?')[0]!
   const inContext = context?.tenant == null ? phase : phase.filter(({ id }) => String(id) === context.tenant)
   const check = (allowed: number[], value: unknown, what: string) => {
-    const text = String(value as number | string)
+    const text = typeof value === 'string' ? value : JSON.stringify(value)
     if (value !== null && value !== undefined && !allowed.map(String).includes(text)) {
       found.push(`${call}: ${what} ${text} is not of ${phase.map(({ name }) => name).join(', ')}`)
     }

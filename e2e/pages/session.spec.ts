@@ -55,7 +55,7 @@ test('a page that the browser froze asks for the session before it shows a row',
     expect((await page.request.post('/api/auth/logout')).status()).toBe(204)
     await page.goBack({ waitUntil: 'commit' }) // a page from the cache does not load again
     await expectNothing(page)
-    const shownFirst: unknown = await page.evaluate(() => Reflect.get(window, 'shownFirst'))
+    const shownFirst = await page.evaluate(() => Reflect.get(window, 'shownFirst') as unknown)
     expect(shownFirst, 'the page came from the cache').toBeDefined()
     expect(shownFirst).not.toContain('Patronius')
   } finally {

@@ -45,7 +45,7 @@ export class OwnGateway {
     const program = process.env.TENANCY_GATEWAY_BIN!
     // Without root's rights, somebody who is root in a namespace of his own.
     const [command, ...before] = asRoot && !nobody.uid ? ['unshare', '--map-root-user', program] : [program]
-    this.child = spawn(command!, [...before, ...arguments_], {
+    this.child = spawn(command, [...before, ...arguments_], {
       ...(asRoot ? {} : nobody),
       cwd: '/',
       env: { PATH: '/usr/bin:/bin', LANG: 'C.UTF-8', TENANCY_GATEWAY_URL: url, PGPASSWORD: password, ...env },

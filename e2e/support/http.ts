@@ -152,7 +152,7 @@ export class Wire {
 
   constructor() {
     this.closed = new Promise((resolve, reject) => {
-      this.socket.on('data', (part) => this.parts.push(part as Buffer))
+      this.socket.on('data', (part) => this.parts.push(part))
       this.socket.on('error', (error: NodeJS.ErrnoException) => {
         // A server that refuses may close before it has read everything that was sent.
         if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE') reject(error)
@@ -174,7 +174,7 @@ export class Wire {
     const headers: http.IncomingHttpHeaders = {}
     for (const line of lines) {
       const colon = line.indexOf(':')
-      headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim() as never
+      headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim()
     }
     const answer = { status: Number(status.split(' ')[1]), headers, text: body.join('\r\n\r\n') }
     expectHarmless(answer, 'raw request')
