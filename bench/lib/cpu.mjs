@@ -32,15 +32,19 @@ export const cpuOfEndedChildren = (pid = process.pid) => stat(pid)?.ended ?? 0
 
 /** Of a process, its children, and what it has waited for: PostgreSQL with its short-lived backends. */
 export function cpuOfTree(pid) {
-  const root = stat(pid)
-  if (!root) return 0
-  let sum = root.own + root.ended
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue
-    const other = stat(name)
-    if (other?.parent === pid) sum += other.own + other.ended
+  // A child that ends in between would be counted twice or not at all: look again until none has.
+  for (let before; ; ) {
+    const root = stat(pid)
+    if (!root) return 0
+    if (before && root.ended === before.ended) return before.sum
+    let sum = root.own + root.ended
+    for (const name of readdirSync('/proc')) {
+      if (!/^\d+$/.test(name)) continue
+      const other = stat(name)
+      if (other?.parent === pid) sum += other.own + other.ended
+    }
+    before = { ended: root.ended, sum }
   }
-  return sum
 }
 
 /**

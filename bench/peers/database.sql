@@ -12,6 +12,6 @@ create table patients (
 \copy patients from pstdin csv
 
 alter table patients enable row level security;
-create policy tenant on patients using (tenant_id = current_setting('app.tenant_id', true)::bigint);
+create policy tenant on patients using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::bigint);
 grant select on patients to :peer;
 analyze patients;

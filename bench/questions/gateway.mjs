@@ -80,11 +80,13 @@ async function prepare(bench) {
 
   const id = JSON.parse(await ask(direct, token, { path: '/api/patients' }))[0].id
   const patient = JSON.stringify({ firstName: 'New', lastName: 'Patient', dob: '2000-01-01' })
+  // The gateway makes an array of what is inserted.
+  const inserted = `[${patient}]`
   const rows = '1000' // pgbench's limit; the gateway's own is as far beyond the rows
   const questions = [
     { name: list, path: '/api/patients', relation: 'patients', reads: true, parameters: [rows] },
     { name: 'point read', path: `/api/patients?id=eq.${id}`, relation: 'patients', reads: true, parameters: [String(id), rows] },
-    { name: 'insert', path: '/api/patients', relation: 'patients', body: patient, parameters: [patient], token: writer },
+    { name: 'insert', path: '/api/patients', relation: 'patients', body: patient, parameters: [inserted], token: writer },
     { name: 'page of 100 rows of 1 KB', path: '/api/bench_page', relation: 'bench_page', reads: true, parameters: [rows] },
   ]
   for (const question of questions) {

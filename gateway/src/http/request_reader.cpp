@@ -10,12 +10,18 @@ namespace {
 
 constexpr std::string_view token_punctuation = "!#$%&'*+-.^_`|~";
 
-bool is_alnum(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+constexpr bool is_alnum(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+constexpr std::array<bool, 256> token_letters = [] {
+    std::array<bool, 256> letters{};
+    for (std::size_t i = 0; i < 128; ++i)
+        letters[i] = is_alnum(static_cast<char>(i)) || token_punctuation.find(static_cast<char>(i)) != std::string_view::npos;
+    return letters;
+}();
 
 bool is_token(std::string_view text) {
-    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-        return is_alnum(c) || token_punctuation.find(c) != std::string_view::npos;
-    });
+    return !text.empty() &&
+           std::all_of(text.begin(), text.end(), [](char c) { return token_letters[static_cast<unsigned char>(c)]; });
 }
 
 bool is_field_value(std::string_view text) {

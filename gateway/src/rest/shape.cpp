@@ -15,7 +15,8 @@ public:
     }
 
     void number(std::size_t value) {
-        shape_ += std::to_string(value);
+        if (value < 10) shape_.push_back(static_cast<char>('0' + value)); // as nearly all are
+        else shape_ += std::to_string(value);
         shape_.push_back(' ');
     }
 
