@@ -227,6 +227,19 @@ comment on operator class tenancy.tsvector_ops using gin is 'words of a tsvector
 
 comment on operator family tenancy.tsvector_ops using gin is 'words of a tsvector, for full-text search under row security';
 
+create operator class tenancy.jsonb_path_ops for type jsonb using gin as
+  operator 7 tenancy.@> (jsonb, jsonb),
+  function 1 pg_catalog.btint4cmp(integer, integer),
+  function 2 pg_catalog.gin_extract_jsonb_path(jsonb, internal, internal),
+  function 3 pg_catalog.gin_extract_jsonb_query_path(jsonb, internal, smallint, internal, internal, internal, internal),
+  function 4 pg_catalog.gin_consistent_jsonb_path(internal, smallint, jsonb, integer, internal, internal, internal, internal),
+  function 6 pg_catalog.gin_triconsistent_jsonb_path(internal, smallint, jsonb, integer, internal, internal, internal),
+  storage integer;
+
+comment on operator class tenancy.jsonb_path_ops using gin is 'paths of a document, for @> under row security';
+
+comment on operator family tenancy.jsonb_path_ops using gin is 'paths of a document, for @> under row security';
+
 revoke execute on function
   tenancy.search_support(internal), tenancy.array_selectivity(internal, oid, internal, integer),
   tenancy.text_search_match(tsvector, tsquery),
@@ -1137,6 +1150,27 @@ begin
     explanation := 'The user has signed in and has not chosen a tenant yet.';
     hint := 'Call tenancy.choose_tenant(token, tenant) and attach again; tenancy.whoami() lists the tenants.';
   end if;
+end
+$function$;
+
+create or replace function tenancy.isolation_pair(name text, probe tenancy.isolation_probe, changes text[], measure text) returns tenancy.isolation_line[]
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  result record;
+  lines tenancy.isolation_line[];
+begin
+  result := tenancy.isolation_outcome(probe);
+  lines := array[tenancy.isolation_told(result.outcome in ('held', 'elsewhere'), format('%s: %s', name, probe.title), array[format('%s: %s', result.outcome, result.note), probe.statement])];
+  if changes is null then
+    return lines;
+  end if;
+  if exists (select from unnest(changes) c where c like 'grant pg\_%') and not (select r.rolsuper from pg_roles r where r.rolname = current_user) then
+    return lines || tenancy.isolation_told(true, format('%s: without %s the suite notices', name, measure), null, 'only a superuser can try');
+  end if;
+  result := tenancy.isolation_under(changes, array[probe], false);
+  return lines || tenancy.isolation_verdict(name, measure, result.wrong, result.failure);
 end
 $function$;
 
