@@ -75,6 +75,7 @@ $$
 declare
   before record;
   now record;
+  later record;
 begin
   -- Caches and generic plans are made in the first calls, and what the second look takes is there.
   perform pg_temp.run(call, least(call.times, 30)), pg_temp.memory(call.session);
@@ -82,8 +83,11 @@ begin
   before := pg_temp.memory(call.session);
   perform pg_temp.run(call, call.times);
   now := pg_temp.memory(call.session);
-  return next cmp_ok(now.contexts - before.contexts, '<', (1024 + 2 * call.times)::bigint, format('%s: nothing is left in a memory context', call.what));
-  return next cmp_ok(now.size - before.size, '<=', 64::bigint, format('%s: the process stays as big as it was', call.what));
+  perform pg_temp.run(call, call.times);
+  later := pg_temp.memory(call.session);
+  -- What is left by each call grows both times; a cache that fills, once.
+  return next cmp_ok(least(now.contexts - before.contexts, later.contexts - now.contexts), '<', (1024 + 2 * call.times)::bigint, format('%s: nothing is left in a memory context', call.what));
+  return next cmp_ok(least(now.size - before.size, later.size - now.size), '<=', 64::bigint, format('%s: the process stays as big as it was', call.what));
 end
 $$;
 select pg_temp.story(c) from call c;
