@@ -1,7 +1,7 @@
 -- Memory: a session that lives for days calls these functions millions of times. Each of them is called again and again
 -- in one session, whose memory contexts and whose size stay as they were.
 
-create temporary table call (what text, statement text, ending text default 'commit', times integer default 300, prelude text default '', session text default 'root');
+create temporary table call (what text, statement text, ending text default 'commit', times integer default 200, prelude text default '', session text default 'root');
 select plan(2 * 26 + 2);
 select tests.open('owner', 'shop_owner');
 select tests.open('root', 'shop_root', '-c log_min_messages=panic');
@@ -48,6 +48,8 @@ insert into call (what, statement, prelude) select what, statement, pg_temp.atta
   ('an insert', 'insert into shop.patient (name) values (''new'')'),
   ('a savepoint', 'savepoint s; select 1; rollback to s')) v (what, statement);
 update call set ending = 'rollback' where what = 'an insert';
+-- What OpenSSL makes for a token is small.
+update call set times = 400 where what ~ 'signed|forged';
 insert into call (session, what, ending, times, statement)
   select 'operator', 'a job''s token', 'rollback', 100, $$select tenancy.job_token('1', '1', '1 minute', 'a test')$$
   union all select 'operator', 'a bypass', 'rollback', 100, $$select tenancy.bypass('a test')$$
@@ -77,8 +79,8 @@ declare
   now record;
   later record;
 begin
-  -- Caches and generic plans are made in the first calls, and what the second look takes is there.
-  perform pg_temp.run(call, least(call.times, 30)), pg_temp.memory(call.session);
+  perform pg_temp.memory(call.session);
+  -- Caches and generic plans are made in the first calls.
   perform pg_temp.run(call, call.times);
   before := pg_temp.memory(call.session);
   perform pg_temp.run(call, call.times);
@@ -95,8 +97,8 @@ select pg_temp.story(c) from call c;
 -- ---------------------------------------------------------------- the test sees what is left
 create temporary table before as select * from pg_temp.memory('root');
 select dblink_exec('root', string_agg(format('prepare kept_%s as select 1', n), ';')) from generate_series(1, 300) n;
-select cmp_ok(now.contexts - before.contexts, '>', 1624::bigint, 'what stays in a memory context is seen') from before, pg_temp.memory('root') now;
-select cmp_ok(now.size - before.size, '>', 64::bigint, 'so is a process that grows') from before, pg_temp.memory('root') now;
+select cmp_ok(now.contexts - before.contexts, '>', 5296::bigint, 'what stays in a memory context is seen') from before, pg_temp.memory('root') now;
+select cmp_ok(now.size - before.size, '>', 128::bigint, 'so is a process that grows') from before, pg_temp.memory('root') now;
 
 drop function public.memory_of_session();
 select tests.tell('owner', $$select tenancy.distrust_issuer('https://id.example/')$$);
