@@ -82,7 +82,7 @@ check 'and the database' answers 'select count(*) from tenancy.protected' 1
 check 'they are removed' apt-get -y -q remove postgresql-15-tenancy tenancy-gateway
 check 'the configuration stays then' test -s /etc/tenancy-gateway/gateway.conf
 check 'without the library nobody reads rows' bash -c "cd / && runuser -u postgres -- psql -X -q -d app -c 'set role tenancy_user; select * from api.invoice' 2>&1 | grep -q 'could not access file'"
-check 'they are purged' apt-get -y -q purge postgresql-15-tenancy tenancy-gateway
+check 'they are purged' dpkg --purge tenancy-gateway postgresql-15-tenancy
 check 'nothing of the configuration is left, the password in it least of all' absent /etc/tenancy-gateway
 check 'nor of the extension' bash -c '! find /usr/lib/postgresql /usr/share/postgresql -name "*tenancy*" | grep -q .'
 check 'nor of the gateway' bash -c '! find /usr/bin /usr/share /lib/systemd -name "tenancy-gateway*" -not -path "*/deb-systemd-helper*" | grep -q .'
