@@ -75,7 +75,7 @@ export default {
   name: 'search',
   number: 8,
   title: 'Search under row security',
-  seconds: { full: 75, quick: 25 },
+  seconds: { full: 60, quick: 15 },
 
   async prepare(bench) {
     plans = []
