@@ -6,6 +6,7 @@ extern "C" {
 #include "parser/parsetree.h"
 #include "port/atomics.h"
 #include "storage/ipc.h"
+#include "storage/proc.h"
 #include "storage/shmem.h"
 }
 
@@ -94,8 +95,10 @@ void before_commit()
     const bool has_id = TransactionIdIsValid(GetTopTransactionIdIfAny());
     if (is_strange_worker() && (has_id || IsLogicalWorker()))
         written.everything = true;
-    // A function in C that wrote by itself, as bulk loaders do. Autovacuum writes statistics by itself.
-    if (has_id && !written.by_statement && MyBackendType != B_AUTOVAC_WORKER)
+    // A function in C that wrote by itself, as bulk loaders do. Autovacuum writes statistics by itself, and VACUUM takes an
+    // id when it gives pages back.
+    const bool vacuums = MyBackendType == B_AUTOVAC_WORKER || (MyProc->statusFlags & PROC_IN_VACUUM) != 0;
+    if (has_id && !written.by_statement && !vacuums)
         written.everything = true;
     if (has_id || written.everything_begun || is_strange_worker())
         count_begin();
