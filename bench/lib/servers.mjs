@@ -76,7 +76,7 @@ export async function startNginx(bench, upstream) {
   let text = readFileSync(path.join(bench.root, 'docker/nginx.conf'), 'utf8')
   for (const [from, to] of [
     ['worker_processes auto;', `worker_processes 1;\ndaemon off;\npid ${folder}/pid;`],
-    ['error_log /dev/stderr warn;', `error_log ${folder}/error.log warn;`],
+    ['error_log stderr warn;', `error_log ${folder}/error.log warn;`],
     ['server gateway:8080;', `server 127.0.0.1:${upstream.port};`],
     ['listen 80;', `listen 127.0.0.1:${port};`],
     ['include /etc/nginx/tls/*.conf;', ''],
