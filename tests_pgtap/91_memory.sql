@@ -101,5 +101,7 @@ select cmp_ok(now.contexts - before.contexts, '>', 5296::bigint, 'what stays in 
 select cmp_ok(now.size - before.size, '>', 128::bigint, 'so is a process that grows') from before, pg_temp.memory('root') now;
 
 drop function public.memory_of_session();
+-- Nobody has to wait for the sign-ins that were refused here.
+delete from tenancy.sign_in_attempt;
 select tests.tell('owner', $$select tenancy.distrust_issuer('https://id.example/')$$);
 select * from finish();
